@@ -1,0 +1,62 @@
+//! Links `libtorchbook.so` so that cells, which are separate shared objects, can use it.
+//!
+//! What libtorch is and where it comes from is decided before: by torch-sys's own build script, which hands its
+//! folder over in `DEP_TCH_LIBTORCH_LIB`.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// torch-sys's C functions, by prefix. Cells instantiate tch's generics (`Tensor::from_slice`), whose code calls
+/// them from the cell; a Rust dylib does not export them by itself, and the cell's dlopen then fails with
+/// "undefined symbol: at_tensor_of_data". The linker merges this list with the one that rustc writes.
+///
+/// Every entry has a wildcard: a plain name must exist in every target that links, and test binaries do not pull
+/// every symbol in.
+const EXPORTED: &str =
+    "{ global: at_*; atc_*; atg_*; atm_*; ato_*; ats_*; get_and_reset_last_err*; torchbook_*; };\n";
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    let out_dir =
+        PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));
+    let version_script = out_dir.join("exported.ld");
+    fs::write(&version_script, EXPORTED).expect("OUT_DIR is writable");
+    println!(
+        "cargo:rustc-link-arg=-Wl,--version-script={}",
+        version_script.display()
+    );
+
+    // Absent only when documentation is built without libtorch (torch-sys's `doc-only`).
+    let Some(libtorch) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
+        return;
+    };
+    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", libtorch.display());
+    // The linker's default, --as-needed, drops libtorch_cuda, of which no symbol is used directly; without it
+    // CUDA is reported as unavailable.
+    println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
+    println!("cargo:rustc-link-arg=-ltorch_cpu");
+    if libtorch.join("libtorch_cuda.so").exists() {
+        println!("cargo:rustc-link-arg=-ltorch_cuda");
+    }
+    let version = libtorch_version(&libtorch).unwrap_or_else(|| "unknown".to_owned());
+    println!("cargo:rustc-env=TORCHBOOK_LIBTORCH_VERSION={version}");
+}
+
+/// The version that libtorch's header states, such as `2.11.0`; `None` if the header says none.
+fn libtorch_version(lib: &Path) -> Option<String> {
+    let header = lib.parent()?.join("include/torch/headeronly/version.h");
+    let text = fs::read_to_string(header).ok()?;
+    let number = |name: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("#define TORCH_VERSION_{name} ")))?;
+        line.split_whitespace().nth(2)
+    };
+    Some(format!(
+        "{}.{}.{}",
+        number("MAJOR")?,
+        number("MINOR")?,
+        number("PATCH")?
+    ))
+}
