@@ -1,0 +1,120 @@
+//! A snapshot of the environment variables that set-up code reads and passes on.
+//!
+//! Set-up code asks this snapshot and never the process, so that a test can describe a whole machine
+//! (no `cargo`, another `PATH`, a `LIBTORCH`) without touching the variables that other tests see.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Environment variables at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// The variables of this process.
+    pub fn of_process() -> Self {
+        Self {
+            variables: std::env::vars_os().collect(),
+        }
+    }
+
+    /// No variables at all.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The same with one variable set.
+    pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// A variable's value. One that is set to nothing counts as unset, as shells and Docker files
+    /// often leave such variables behind.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A variable that names a file or folder.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(PathBuf::from)
+    }
+
+    /// Whether a switch such as `LIBTORCH_USE_PYTORCH` is on: set, and neither `0` nor `false`.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+
+    /// The absolute path of a program in `PATH`, or of `name` itself where it has a slash in it.
+    pub fn find_program(&self, name: impl AsRef<Path>) -> Option<PathBuf> {
+        let name = name.as_ref();
+        if name.components().count() > 1 {
+            return is_executable(name).then(|| name.to_path_buf());
+        }
+        std::env::split_paths(self.get("PATH")?)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
+            .find(|candidate| is_executable(candidate))
+    }
+
+    /// A command that sees exactly these variables and is looked up in their `PATH`.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.variables);
+        command
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::fakes;
+
+    #[test]
+    fn a_variable_set_to_nothing_counts_as_unset() {
+        let environment = Environment::empty().with("LIBTORCH", "");
+        assert_eq!(environment.get("LIBTORCH"), None);
+        assert!(!environment.is_on("LIBTORCH"));
+    }
+
+    #[test]
+    fn switches_understand_zero_and_false_as_off() {
+        for (value, on) in [("1", true), ("yes", true), ("0", false), ("False", false)] {
+            assert_eq!(
+                Environment::empty().with("SWITCH", value).is_on("SWITCH"),
+                on,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn programs_are_found_in_the_snapshots_own_path_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = fakes::program(folder.path(), "made-up-tool", "exit 0");
+        std::fs::write(folder.path().join("plain-file"), "").unwrap();
+        let environment = Environment::empty().with("PATH", folder.path());
+        assert_eq!(
+            environment.find_program("made-up-tool"),
+            Some(program.clone())
+        );
+        assert_eq!(environment.find_program(&program), Some(program));
+        assert_eq!(environment.find_program("plain-file"), None);
+        assert_eq!(environment.find_program("sh"), None);
+        assert_eq!(Environment::empty().find_program("sh"), None);
+    }
+}
