@@ -1,0 +1,354 @@
+//! One .ipynb file in memory: read, checked, brought to nbformat 4.5, changed, written atomically.
+//!
+//! The document stays the JSON it was read as, so unknown metadata, cell ids and key order
+//! survive. (The typed crate `nbformat` drops unknown fields of cells and reorders metadata, so
+//! a re-run would change lines that nobody touched.) How the JSON is spelled is
+//! [`super::layout`]'s; what a kernel's messages become is [`super::outputs`]'s.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use tempfile::{Builder, NamedTempFile};
+use uuid::Uuid;
+
+use super::error::Error;
+use super::layout::{Layout, join_lines, split_lines};
+
+/// A notebook of nbformat 4.5.
+#[derive(Debug, Clone)]
+pub struct Notebook {
+    root: Value,
+    layout: Layout,
+}
+
+/// A code cell as it is stored.
+#[derive(Debug, Clone)]
+pub struct CodeCell<'a> {
+    /// Position among all cells, from 0: the key for [`Notebook::set_result`].
+    pub position: usize,
+    /// The cell's id, unique in the notebook.
+    pub id: &'a str,
+    /// The source as one string.
+    pub source: String,
+    /// The cell's metadata.
+    pub metadata: &'a Map<String, Value>,
+    /// The stored outputs.
+    pub outputs: &'a [Value],
+    /// The stored number in `In [n]`.
+    pub execution_count: Option<u64>,
+}
+
+impl CodeCell<'_> {
+    /// Whether the cell carries this tag.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags().any(|other| other == tag)
+    }
+
+    /// The cell's tags.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        let tags = self.metadata.get("tags").and_then(Value::as_array);
+        tags.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// The first line of the source that says something.
+    pub fn first_line(&self) -> &str {
+        self.source
+            .lines()
+            .map(str::trim)
+            .find(|line| !line.is_empty())
+            .unwrap_or("")
+    }
+}
+
+impl Notebook {
+    /// Reads a notebook from a file.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::NotJson`], [`Error::NotANotebook`], [`Error::TooOld`] or
+    /// [`Error::TooNew`], each naming the file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let read = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = fs::read(path).map_err(read)?;
+        let text = String::from_utf8(bytes).map_err(|error| Error::NotJson {
+            path: path.to_owned(),
+            detail: format!("it is not UTF-8 ({})", error.utf8_error()),
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads a notebook from text; `path` is only for messages.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        // Editors on Windows put a byte order mark there; JSON does not allow one.
+        let text = text.trim_start_matches('\u{feff}');
+        let mut root: Value = serde_json::from_str(text).map_err(|error| Error::NotJson {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        })?;
+        let layout = Layout::of(text, &root);
+        Checker { path }.bring_to_4_5(&mut root)?;
+        Ok(Notebook { root, layout })
+    }
+
+    /// All code cells in order.
+    pub fn code_cells(&self) -> impl Iterator<Item = CodeCell<'_>> {
+        self.cells()
+            .iter()
+            .enumerate()
+            .filter_map(|(position, cell)| {
+                (cell["cell_type"] == "code").then_some(())?;
+                Some(CodeCell {
+                    position,
+                    id: cell.get("id")?.as_str()?,
+                    source: join_lines(&cell["source"]),
+                    metadata: cell.get("metadata")?.as_object()?,
+                    outputs: cell.get("outputs")?.as_array()?,
+                    execution_count: cell["execution_count"].as_u64(),
+                })
+            })
+    }
+
+    /// The number of cells of all kinds.
+    pub fn cell_count(&self) -> usize {
+        self.cells().len()
+    }
+
+    /// The language that the notebook says it is written in.
+    pub fn language(&self) -> Option<&str> {
+        let metadata = self.root.get("metadata")?;
+        let from = |key: &str, field: &str| metadata.get(key)?.get(field)?.as_str();
+        from("kernelspec", "language").or_else(|| from("language_info", "name"))
+    }
+
+    /// Replaces a code cell's outputs and the number in `In [n]`.
+    pub fn set_result(&mut self, position: usize, outputs: Vec<Value>, count: Option<u64>) {
+        if let Some(cell) = self.root["cells"].get_mut(position) {
+            cell["outputs"] = Value::Array(outputs);
+            cell["execution_count"] = count.map_or(Value::Null, Value::from);
+        }
+    }
+
+    /// Stores when a cell ran, under the keys that JupyterLab and nbclient use.
+    pub fn set_timing(&mut self, position: usize, timing: Map<String, Value>) {
+        if let Some(cell) = self.root["cells"].get_mut(position) {
+            cell["metadata"]["execution"] = Value::Object(timing);
+        }
+    }
+
+    /// Stores what the kernel said about its language, and a kernelspec if there is none yet.
+    pub fn describe_kernel(&mut self, language_info: Value, kernelspec: Value) {
+        let metadata = &mut self.root["metadata"];
+        metadata["language_info"] = language_info;
+        if metadata["kernelspec"]
+            .get("name")
+            .is_none_or(|name| !name.is_string())
+        {
+            metadata["kernelspec"] = kernelspec;
+        }
+    }
+
+    /// The text of the file.
+    pub fn to_text(&self) -> String {
+        self.layout.render(&self.root)
+    }
+
+    /// Writes the notebook; a reader sees the old file or the new one, never a part.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let target = resolve_links(path);
+        let write = || -> io::Result<()> {
+            let mut file = temporary_beside(&target)?;
+            file.write_all(self.to_text().as_bytes())?;
+            if let Ok(metadata) = fs::metadata(&target) {
+                fs::set_permissions(file.path(), metadata.permissions())?;
+            }
+            file.as_file().sync_all()?;
+            file.persist(&target)?;
+            Ok(())
+        };
+        write().map_err(|source| Error::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    fn cells(&self) -> &[Value] {
+        self.root["cells"].as_array().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Fails early where [`Notebook::write`] would fail after an hour of training.
+pub fn check_writable(path: &Path) -> Result<(), Error> {
+    let target = resolve_links(path);
+    let check = || -> io::Result<()> {
+        if target.exists() {
+            fs::OpenOptions::new().append(true).open(&target)?;
+        }
+        temporary_beside(&target).map(drop)
+    };
+    check().map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A link stays a link: the file it points to is replaced.
+fn resolve_links(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// In the same folder, since a rename is atomic only within one file system.
+fn temporary_beside(target: &Path) -> io::Result<NamedTempFile> {
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = Builder::new();
+    builder.prefix(".torchbook-").suffix(".ipynb.tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Temporary files are private by default; a new notebook is not (the umask applies).
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
+}
+
+/// Checks the shape that the rest of this module relies on.
+struct Checker<'a> {
+    path: &'a Path,
+}
+
+impl Checker<'_> {
+    /// Checks the document and upgrades 4.0 to 4.4, whose only lasting difference is that
+    /// their cells have no ids.
+    fn bring_to_4_5(&self, root: &mut Value) -> Result<(), Error> {
+        let version = root.get("nbformat").and_then(Value::as_i64);
+        match version {
+            Some(4) => {}
+            Some(version @ ..4) => {
+                return Err(Error::TooOld {
+                    path: self.path.into(),
+                    version,
+                });
+            }
+            Some(version) => {
+                return Err(Error::TooNew {
+                    path: self.path.into(),
+                    version,
+                });
+            }
+            None => {
+                return Err(self.misshapen("top level", "an object with `nbformat`", root));
+            }
+        }
+        if root
+            .get("nbformat_minor")
+            .and_then(Value::as_i64)
+            .is_none_or(|minor| minor < 5)
+        {
+            root["nbformat_minor"] = json!(5);
+        }
+        let metadata = &mut root["metadata"];
+        if metadata.is_null() {
+            *metadata = json!({});
+        }
+        self.expect_object("metadata", metadata)?;
+        let Some(cells) = root.get_mut("cells").and_then(Value::as_array_mut) else {
+            return Err(self.misshapen("cells", "a list", &root["cells"]));
+        };
+        let mut ids = HashSet::new();
+        for (position, cell) in cells.iter_mut().enumerate() {
+            self.check_cell(position + 1, cell)?;
+            give_id(cell, &mut ids);
+        }
+        Ok(())
+    }
+
+    fn check_cell(&self, number: usize, cell: &mut Value) -> Result<(), Error> {
+        self.expect_object(&format!("cell {number}"), cell)?;
+        let kind = cell.get("cell_type").unwrap_or(&Value::Null).clone();
+        if !kind.is_string() {
+            let expected = "\"code\", \"markdown\" or \"raw\"";
+            return Err(self.misshapen(&format!("cell {number}: cell_type"), expected, &kind));
+        }
+        match cell.get("source") {
+            Some(Value::String(source)) => cell["source"] = split_lines(source),
+            Some(Value::Array(lines)) if lines.iter().all(Value::is_string) => {}
+            other => {
+                let place = format!("cell {number}: source");
+                let found = other.unwrap_or(&Value::Null);
+                return Err(self.misshapen(&place, "a string or a list of strings", found));
+            }
+        }
+        if cell["metadata"].is_null() {
+            cell["metadata"] = json!({});
+        }
+        self.expect_object(&format!("cell {number}: metadata"), &cell["metadata"])?;
+        if kind == "code" {
+            if cell["outputs"].is_null() {
+                cell["outputs"] = json!([]);
+            }
+            if cell.get("execution_count").is_none() {
+                cell["execution_count"] = Value::Null;
+            }
+            let place = format!("cell {number}: outputs");
+            let Some(outputs) = cell["outputs"].as_array() else {
+                return Err(self.misshapen(&place, "a list", &cell["outputs"]));
+            };
+            outputs
+                .iter()
+                .try_for_each(|output| self.expect_object(&place, output))?;
+        }
+        Ok(())
+    }
+
+    fn expect_object(&self, place: &str, value: &Value) -> Result<(), Error> {
+        if value.is_object() {
+            Ok(())
+        } else {
+            Err(self.misshapen(place, "an object", value))
+        }
+    }
+
+    fn misshapen(&self, place: &str, expected: &'static str, found: &Value) -> Error {
+        let mut found = match found {
+            Value::Null => "nothing".to_owned(),
+            Value::Object(_) => "an object without it".to_owned(),
+            Value::Array(_) => "a list of other things".to_owned(),
+            other => other.to_string(),
+        };
+        if found.len() > 60 {
+            found = format!("{}…", found.chars().take(60).collect::<String>());
+        }
+        Error::NotANotebook {
+            path: self.path.into(),
+            place: place.to_owned(),
+            expected,
+            found,
+        }
+    }
+}
+
+/// Gives the cell an id if it has none, or one that an earlier cell has (nbformat does the same).
+fn give_id(cell: &mut Value, taken: &mut HashSet<String>) {
+    if let Some(id) = cell.get("id").and_then(Value::as_str)
+        && !id.is_empty()
+        && taken.insert(id.to_owned())
+    {
+        return;
+    }
+    loop {
+        let id = Uuid::new_v4().simple().to_string()[..8].to_owned();
+        if taken.insert(id.clone()) {
+            cell["id"] = Value::String(id);
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
