@@ -56,7 +56,7 @@ impl Finished {
         SetupError::CommandFailed {
             label: self.label,
             command: self.command,
-            status: self.status.to_string(),
+            status: self.status,
             remedy: remedy.into(),
             output: self.output,
         }
@@ -157,7 +157,7 @@ pub fn ask(command: &mut Command, label: &str, remedy: &str) -> Result<String> {
     Err(SetupError::CommandFailed {
         label: label.to_owned(),
         command: display(command),
-        status: answer.status.to_string(),
+        status: answer.status,
         remedy: remedy.to_owned(),
         output: output.trim().to_owned(),
     })

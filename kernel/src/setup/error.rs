@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use super::progress::megabytes;
 
@@ -57,7 +58,7 @@ pub enum SetupError {
         /// The command line.
         command: String,
         /// Exit code or signal.
-        status: String,
+        status: ExitStatus,
         /// What to do about it.
         remedy: String,
         /// The end of what it printed.
@@ -121,7 +122,7 @@ pub enum SetupError {
         /// Its folder.
         dir: PathBuf,
         /// The setting that named it.
-        origin: String,
+        origin: &'static str,
         /// The version wanted.
         expected: String,
         /// Its version, or why that is unknown.
@@ -136,7 +137,7 @@ pub enum SetupError {
         /// The folder.
         dir: PathBuf,
         /// The setting that named it.
-        origin: String,
+        origin: &'static str,
         /// The first file that is not there.
         missing: String,
         /// What to do.
@@ -289,6 +290,7 @@ fn listed(attempts: &[Attempt]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::ExitStatusExt;
 
     #[test]
     fn a_full_disk_is_recognised_and_names_folder_and_remedy() {
@@ -337,7 +339,7 @@ mod tests {
         let error = SetupError::CommandFailed {
             label: "Download".into(),
             command: "tool get".into(),
-            status: "exit status: 1".into(),
+            status: ExitStatus::from_raw(256),
             remedy: "Try again.".into(),
             output: "one\ntwo\n".into(),
         };

@@ -172,7 +172,7 @@ pub fn in_cache(cache: &Cache, layout: Layout) -> Option<Libtorch> {
 /// A libtorch that the user has named: checked, never changed.
 fn existing(
     dir: &Path,
-    origin: &str,
+    origin: &'static str,
     cache: &Cache,
     options: &Options,
     environment: &Environment,
@@ -192,7 +192,7 @@ fn existing(
         let missing = (*missing).to_owned();
         return Err(SetupError::IncompleteLibtorch {
             dir,
-            origin: origin.into(),
+            origin,
             missing,
             remedy,
         });
@@ -202,7 +202,7 @@ fn existing(
     let Some(libtorch) = libtorch else {
         return Err(SetupError::WrongLibtorchVersion {
             dir,
-            origin: origin.into(),
+            origin,
             expected: format!("{VERSION_PREFIX}x"),
             found: found.unwrap_or_else(|| "a folder that does not say its version".into()),
             remedy,

@@ -51,7 +51,11 @@ impl Checker {
                     lib_dir: lib_dir.to_path_buf(),
                     remedy: remedy.to_owned(),
                     // A crash leaves no words, only a signal.
-                    output: if output.is_empty() { status } else { output },
+                    output: if output.is_empty() {
+                        status.to_string()
+                    } else {
+                        output
+                    },
                 })
             }
             Err(other) => Err(other),

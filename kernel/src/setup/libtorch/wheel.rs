@@ -10,7 +10,7 @@ mod slim;
 use std::fs;
 use std::path::Path;
 
-use super::{Checker, Libtorch, VERSION, describe, in_cache};
+use super::{Checker, Libtorch, VERSION, in_cache};
 use crate::setup::cache::{Cache, Lock, Marker};
 use crate::setup::error::free_space;
 use crate::setup::{Environment, Reporter, Result, SetupError};
@@ -55,6 +55,12 @@ impl Layout {
 /// libtorch_cpu.so of this wheel links these two even where there is no GPU.
 const CPU_PACKAGES: [&str; 2] = ["nvidia-cuda-runtime==13.0.96", "nvidia-cuda-cupti==13.0.85"];
 
+/// Bytes written for the wheel of torch alone.
+const TORCH_BYTES: u64 = 1_700_000_000;
+
+const REMEDY: &str =
+    "Run it again. If it fails again, name a libtorch 2.11.0 of your own with LIBTORCH.";
+
 /// Installs a libtorch of this layout into the cache.
 ///
 /// # Errors
@@ -87,76 +93,89 @@ fn install_where(
     }
     let staging = lock.stage()?;
     let folder = staging.path();
-    let needed = layout.bytes_written();
-    if let Some(free) = free_space(folder).filter(|free| *free < needed) {
-        // Better to say so now than after ten minutes of download.
-        let path = folder.to_path_buf();
-        return Err(SetupError::DiskFull {
-            path,
-            needed: Some(needed),
-            free: Some(free),
-        });
-    }
-
-    let torch = format!("torch=={VERSION}");
-    match layout {
-        Layout::Cpu => {
-            let packages = [&[torch.as_str()], &CPU_PACKAGES[..]].concat();
-            pip.install(&packages, folder, &title, layout.bytes_written(), reporter)?;
-        }
-        Layout::Cuda => {
-            pip.install(&[&torch], folder, &title, 1_700_000_000, reporter)?;
-            let needed = pip::cuda_requirements(folder)?;
-            let needed: Vec<_> = needed.iter().map(String::as_str).collect();
-            let title = format!("CUDA libraries of {title}");
-            pip.install_with_dependencies(
-                &needed,
-                folder,
-                &title,
-                layout.bytes_written(),
-                reporter,
-            )?;
-        }
-    }
-
+    check_space(folder, layout.bytes_written(), free_space(folder))?;
+    unpack(layout, &pip, folder, &title, reporter)?;
     slim::remove_python(folder)?;
     if layout == Layout::Cpu {
         slim::remove_cuda(folder)?;
     }
-    let dir = folder.join("torch");
-    let remedy = format!(
-        "Run it again; if it fails again, name a libtorch {VERSION} of your own with LIBTORCH."
-    );
-    if layout == Layout::Cuda && !dir.join("lib/libtorch_cuda.so").exists() {
-        let (origin, missing) = ("pip".to_owned(), "lib/libtorch_cuda.so".to_owned());
-        return Err(SetupError::IncompleteLibtorch {
-            dir,
-            origin,
-            missing,
-            remedy,
-        });
-    }
-    checker.check(&dir.join("lib"), environment, &remedy)?;
-    let mut marker = Marker::of(
-        folder,
-        &title,
-        &[
-            "torch/lib/libtorch_cpu.so",
-            "torch/lib/libc10.so",
-            "torch/include/ATen/ATen.h",
-            "torch/version.py",
-        ],
-    )?;
-    if let Some(libtorch) = describe(&dir) {
-        marker.details.insert("version".into(), libtorch.version);
-    }
+    let marker = inspect(layout, folder, &title, checker, environment)?;
     staging.publish(&marker)?;
-    describe(&target.join("torch")).ok_or_else(|| SetupError::IncompleteLibtorch {
-        dir: target,
-        origin: "the cache".into(),
-        missing: "torch/version.py".into(),
-        remedy,
-    })
+    in_cache(cache, layout).ok_or_else(|| incomplete(&target, "torchbook.json"))
+}
+
+/// Better to say so now than after ten minutes of download.
+fn check_space(folder: &Path, needed: u64, free: Option<u64>) -> Result<()> {
+    match free {
+        Some(bytes) if bytes < needed => Err(SetupError::DiskFull {
+            path: folder.to_path_buf(),
+            needed: Some(needed),
+            free,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn unpack(
+    layout: Layout,
+    pip: &Pip,
+    folder: &Path,
+    title: &str,
+    reporter: &Reporter,
+) -> Result<()> {
+    let torch = format!("torch=={VERSION}");
+    let bytes = layout.bytes_written();
+    match layout {
+        Layout::Cpu => {
+            let packages = [&[torch.as_str()], &CPU_PACKAGES[..]].concat();
+            pip.install(&packages, folder, title, bytes, reporter)
+        }
+        Layout::Cuda => {
+            pip.install(&[&torch], folder, title, TORCH_BYTES, reporter)?;
+            let libraries = pip::cuda_requirements(folder)?;
+            let libraries: Vec<_> = libraries.iter().map(String::as_str).collect();
+            let title = format!("{title}: NVIDIA's libraries");
+            pip.install_with_dependencies(&libraries, folder, &title, bytes, reporter)
+        }
+    }
+}
+
+/// Loads what was made, and describes it.
+fn inspect(
+    layout: Layout,
+    folder: &Path,
+    title: &str,
+    checker: &Checker,
+    environment: &Environment,
+) -> Result<Marker> {
+    let mut files = vec![
+        "torch/lib/libtorch_cpu.so",
+        "torch/lib/libc10.so",
+        "torch/include/ATen/ATen.h",
+        "torch/version.py",
+    ];
+    if layout == Layout::Cuda {
+        // An index of builds without CUDA serves a torch of the same version.
+        files.push("torch/lib/libtorch_cuda.so");
+    }
+    if let Some(missing) = files.iter().find(|name| !folder.join(name).exists()) {
+        return Err(incomplete(folder, missing));
+    }
+    checker.check(&folder.join("torch/lib"), environment, REMEDY)?;
+    let mut marker = Marker::of(folder, title, &files)?;
+    if let Some(version) = super::version::of_folder(&folder.join("torch")) {
+        marker.details.insert("version".to_owned(), version);
+    }
+    Ok(marker)
+}
+
+fn incomplete(folder: &Path, missing: &str) -> SetupError {
+    SetupError::IncompleteLibtorch {
+        dir: folder.to_path_buf(),
+        origin: "pip's wheel",
+        missing: missing.to_owned(),
+        remedy: REMEDY.to_owned(),
+    }
 }
 
 /// Bytes of all files below `folder`. Files that vanish meanwhile do not count.
