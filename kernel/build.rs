@@ -1,0 +1,33 @@
+//! Embeds the prelude's sources, so that the binary alone can build it anywhere.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    let prelude = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prelude");
+    let mut files = Vec::new();
+    for entry in ["Cargo.toml", "build.rs", "src", "native", "assets"] {
+        collect(&prelude.join(entry), &mut files);
+        println!("cargo:rerun-if-changed={}", prelude.join(entry).display());
+    }
+    files.sort();
+    let mut list = String::from("&[\n");
+    for file in &files {
+        let name = file.strip_prefix(&prelude).expect("collected below the prelude's folder");
+        writeln!(list, "    ({:?}, include_bytes!({:?})),", name, file).expect("writing to a string");
+    }
+    list.push_str("]\n");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));
+    fs::write(out.join("prelude_sources.rs"), list).expect("OUT_DIR is writable");
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+    if path.is_file() {
+        files.push(path.to_owned());
+    } else if let Ok(entries) = fs::read_dir(path) {
+        for entry in entries.flatten() {
+            collect(&entry.path(), files);
+        }
+    }
+}

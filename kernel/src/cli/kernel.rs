@@ -1,0 +1,102 @@
+//! `torchbook kernel`: what Jupyter starts.
+
+use crate::evaluator::evcxr::EvcxrEvaluator;
+use crate::evaluator::scripted::ScriptedEvaluator;
+use crate::server::{self, MakeEvaluator};
+use crate::setup::kernel_folder::{KernelFolder, KernelFolderGuard};
+use crate::setup::{self, Cache, Environment};
+use anyhow::Context;
+use clap::Args;
+use jupyter_protocol::ConnectionInfo;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct KernelArguments {
+    /// The connection file that Jupyter wrote.
+    #[arg(long, short = 'f')]
+    connection_file: PathBuf,
+    /// Plays scripts instead of compiling Rust: for tests of the protocol.
+    #[arg(long, hide = true)]
+    scripted: bool,
+}
+
+/// Serves until the end, then leaves nothing behind.
+pub fn run(arguments: &KernelArguments) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("TORCHBOOK_LOG"))
+        .init();
+    let connection = read_connection_file(&arguments.connection_file)?;
+    let (make_evaluator, guard): (MakeEvaluator, Option<KernelFolderGuard>) = if arguments.scripted {
+        (Box::new(|io| Ok(Box::new(ScriptedEvaluator::new(io)))), None)
+    } else {
+        let (make_evaluator, guard) = evcxr_evaluator()?;
+        (make_evaluator, Some(guard))
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let result = runtime.block_on(server::serve(&connection, make_evaluator));
+    end_descendants();
+    if let Some(guard) = guard {
+        guard.remove();
+    }
+    match result {
+        // The evaluator's thread may be in the middle of a cell: there is nothing to wait for.
+        Ok(()) => std::process::exit(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads what evcxr takes from this process's environment, while no other thread runs.
+fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
+    let environment = Environment::of_process();
+    let cache = Cache::of(&environment)?;
+    let (folder, guard) = KernelFolder::create(&cache)
+        .with_context(|| format!("cannot make this kernel's folder in {}", cache.root().display()))?;
+    // SAFETY: the runtime and all other threads start later.
+    unsafe {
+        std::env::set_var("EVCXR_TMPDIR", folder.evcxr());
+        std::env::set_var("EVCXR_CONFIG_DIR", folder.evcxr_configuration());
+        for name in setup::libtorch::CLEARED_VARIABLES {
+            std::env::remove_var(name);
+        }
+    }
+    let make_evaluator: MakeEvaluator = Box::new(move |io| {
+        let prepare = Box::new(move |reporter: &setup::Reporter| setup::ready::prelude(&environment, reporter));
+        Ok(Box::new(EvcxrEvaluator::new(io, folder, prepare)?))
+    });
+    Ok((make_evaluator, guard))
+}
+
+fn read_connection_file(path: &Path) -> anyhow::Result<ConnectionInfo> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the connection file {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| {
+        format!("{} is not a connection file; Jupyter writes one and names it when it starts a kernel", path.display())
+    })
+}
+
+/// Kills what the kernel has started and what that has started: the cell process, a compiler.
+fn end_descendants() {
+    let mut to_visit = vec![std::process::id()];
+    let mut descendants = Vec::new();
+    while let Some(pid) = to_visit.pop() {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        for task in tasks {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            for child in children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()) {
+                descendants.push(child);
+                to_visit.push(child);
+            }
+        }
+    }
+    for pid in descendants {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+            // It may have ended by itself meanwhile.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}

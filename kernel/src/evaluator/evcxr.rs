@@ -1,0 +1,204 @@
+//! Cells compiled and run by evcxr: the only file that names evcxr's context.
+//!
+//! Everything evcxr needs on disk comes from [`crate::setup::prepared`]; what the cell
+//! writes goes through [`crate::child`]. This file starts evcxr in its folder, gives it
+//! cells, and says how each ended.
+
+use super::{CellError, CellIo, Evaluator, Interrupter, Outcome, Output, StreamName, diagnostics};
+use crate::child::hub::{CellRecord, Death, Hub};
+use crate::display::Bundle;
+use crate::setup::Reporter;
+use crate::setup::kernel_folder::KernelFolder;
+use crate::setup::prepared::Prepared;
+use crate::setup::progress::{Progress, StepView, plain_line};
+use ::evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes or finds the prepared folder; may take minutes the first time, and reports its
+/// progress to whoever waits for the first cell.
+pub type Prepare = Box<dyn Fn(&Reporter) -> crate::setup::Result<Prepared> + Send>;
+
+/// Evaluates cells with evcxr and the prelude.
+pub struct EvcxrEvaluator {
+    folder: KernelFolder,
+    prepare: Prepare,
+    hub: Arc<Hub>,
+    /// The command that starts a cell process, until evcxr has taken it.
+    command: Option<Command>,
+    context: Option<CommandContext>,
+    failure: Option<CellError>,
+}
+
+impl EvcxrEvaluator {
+    /// An evaluator whose output goes to `io` and whose files are in `folder`.
+    ///
+    /// # Errors
+    /// When the sockets to the cell process cannot be made.
+    pub fn new(io: Arc<dyn CellIo>, folder: KernelFolder, prepare: Prepare) -> io::Result<EvcxrEvaluator> {
+        let (hub, mut command) = Hub::start(io, Some(&folder.prelude_library()))?;
+        command.env("TORCHBOOK_FRAMES", "1").env("TORCHBOOK_EXE", std::env::current_exe()?);
+        Ok(EvcxrEvaluator { folder, prepare, hub, command: Some(command), context: None, failure: None })
+    }
+
+    fn start(&mut self) -> Result<CommandContext, String> {
+        let reporter = Reporter::new(NotebookProgress(Arc::clone(self.hub.io())));
+        let prepared = (self.prepare)(&reporter).map_err(|error| error.to_string())?;
+        self.folder.fill(&prepared).map_err(|error| {
+            format!("cannot copy the prepared folder to {}: {error}", self.folder.path().display())
+        })?;
+        let command = match self.command.take() {
+            Some(command) => command,
+            None => return Err("evcxr did not start; restart the kernel".into()),
+        };
+        let (context, outputs) = EvalContext::with_subprocess_command(command)
+            .map_err(|error| format!("evcxr did not start: {error}"))?;
+        // evcxr waits after each cell until these channels are empty, whatever is in them.
+        drain("evcxr-stdout", outputs.stdout);
+        drain("evcxr-stderr", outputs.stderr);
+        // evcxr's first evaluation knew no dependencies and has pruned the lock file.
+        self.folder.restore_lock_file(&prepared).map_err(|error| format!("cannot write Cargo.lock: {error}"))?;
+        let mut context = CommandContext::with_eval_context(context);
+        context
+            .execute(&prepared.start_up_cell())
+            .map_err(|error| format!("the prelude cannot be used in cells: {error}"))?;
+        Ok(context)
+    }
+
+    fn run(&mut self, code: &str) -> Result<EvalOutputs, Error> {
+        let Some(context) = &mut self.context else {
+            return Err(Error::Message("evcxr is not running".into()));
+        };
+        let io = Arc::clone(self.hub.io());
+        let mut callbacks = EvalCallbacks {
+            // What a crate of the user's asks through evcxr_input.
+            input_reader: &|request| io.input(&request.prompt, request.is_password).unwrap_or_default(),
+        };
+        // evcxr can panic on unusual code; the kernel must answer even then.
+        catch_unwind(AssertUnwindSafe(|| context.execute_with_callbacks(code, &mut callbacks)))
+            .unwrap_or_else(|_| Err(Error::Message("evcxr failed on this cell (details in the log)".into())))
+    }
+
+    fn variables(&self) -> Vec<String> {
+        let Some(context) = &self.context else { return Vec::new() };
+        let mut names: Vec<String> = context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    fn success(&self, record: CellRecord, outputs: EvalOutputs, code: &str, count: usize) -> Outcome {
+        if record.panicked {
+            let report = record.panics.into_iter().last().unwrap_or_default();
+            let generated = self.context.as_ref().and_then(|c| c.last_source().ok()).unwrap_or_default();
+            return Err(diagnostics::panic(&report, code, &generated, count));
+        }
+        if let Some(message) = record.question_mark {
+            return Err(record.reported_error.unwrap_or_else(|| diagnostics::question_mark(&message)));
+        }
+        if !outputs.content_by_mime_type.is_empty() {
+            let data: Bundle =
+                outputs.content_by_mime_type.into_iter().map(|(mime, text)| (mime, text.into())).collect();
+            self.hub.io().publish(Output::Display { data, metadata: Bundle::new(), display_id: None });
+        }
+        Ok(())
+    }
+}
+
+impl Evaluator for EvcxrEvaluator {
+    fn warm_up(&mut self) {
+        match self.start() {
+            Ok(context) => {
+                self.context = Some(context);
+                self.failure = None;
+            }
+            Err(message) => {
+                tracing::error!(%message, "the evaluator did not start");
+                self.failure = Some(CellError::new("StartError", message));
+            }
+        }
+    }
+
+    fn execute(&mut self, code: &str, execution_count: usize) -> Outcome {
+        if self.context.is_none() && self.command.is_some() {
+            self.warm_up();
+        }
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let variables = self.variables();
+        self.hub.begin_cell();
+        if self.hub.with_record(|record| record.interrupts) > 0 {
+            self.hub.end_cell();
+            return Err(CellError::new("Interrupted", "the cell was interrupted before it ran"));
+        }
+        let result = self.run(code);
+        let record = self.hub.end_cell();
+        match result {
+            Ok(outputs) => self.success(record, outputs, code, execution_count),
+            Err(Error::CompilationErrors(errors)) => {
+                Err(diagnostics::compile_errors(&errors, code, execution_count))
+            }
+            Err(Error::SubprocessTerminated(_)) => Err(process_died(&record, &variables)),
+            Err(error) => Err(CellError::new("EvaluationError", error.to_string())),
+        }
+    }
+
+    fn interrupter(&self) -> Arc<dyn Interrupter> {
+        Arc::clone(&self.hub) as Arc<dyn Interrupter>
+    }
+}
+
+/// The cell's process is gone, and its variables with it.
+fn process_died(record: &CellRecord, variables: &[String]) -> CellError {
+    let how = match record.death {
+        Some(Death::Exited(code)) => format!("the cell process ended with exit status {code}"),
+        Some(Death::Killed(libc::SIGKILL)) if record.interrupts > 1 => {
+            "the cell did not react to the interrupt and was stopped".to_owned()
+        }
+        Some(Death::Killed(libc::SIGKILL)) => {
+            "the cell process was killed (signal 9; often: out of memory)".to_owned()
+        }
+        Some(Death::Killed(libc::SIGSEGV)) => "segmentation fault in the cell process".to_owned(),
+        Some(Death::Killed(libc::SIGABRT)) => "the cell process aborted (signal 6)".to_owned(),
+        Some(Death::Killed(signal)) => format!("the cell process was killed by signal {signal}"),
+        None => "the cell process ended".to_owned(),
+    };
+    let ename = if record.interrupts > 1 { "Interrupted" } else { "ProcessDied" };
+    let lost = if variables.is_empty() {
+        "There were no variables to lose.".to_owned()
+    } else {
+        format!("Variables that are gone: {}.", variables.join(", "))
+    };
+    CellError::new(ename, how)
+        .with_line(lost)
+        .with_line("Functions, types and dependencies of earlier cells are still there; the next cell runs.")
+}
+
+/// Shows set-up steps below the cell that waits for them.
+struct NotebookProgress(Arc<dyn CellIo>);
+
+impl Progress for NotebookProgress {
+    fn interval(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+
+    fn show(&self, view: &StepView) {
+        let text = plain_line(view) + "\n";
+        self.0.publish(Output::Stream { name: StreamName::Stderr, text });
+    }
+}
+
+/// Empties one of evcxr's channels; what comes there is worth a log line only.
+fn drain(name: &'static str, receiver: crossbeam_channel::Receiver<String>) {
+    let spawned = std::thread::Builder::new().name(name.into()).spawn(move || {
+        for line in receiver {
+            tracing::debug!(channel = name, %line);
+        }
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, name, "evcxr's output is not drained: cells may hang");
+    }
+}

@@ -1,0 +1,151 @@
+//! An evaluator without a compiler: plays what the cell's lines say.
+//!
+//! The protocol tests and the fuzz tests run the whole server on it, in milliseconds.
+//! Start it with `torchbook kernel --scripted`. One instruction a line:
+//!
+//! | line | effect |
+//! |---|---|
+//! | `print TEXT` / `eprint TEXT` | TEXT and a newline on stdout or stderr (`\n`, `\r` are unescaped; `print-raw` adds no newline) |
+//! | `display MIME DATA` | display_data; `display-id ID MIME DATA` with an id |
+//! | `update ID MIME DATA` | update_display_data |
+//! | `result TEXT` | execute_result |
+//! | `clear` / `clear-wait` | clear_output |
+//! | `input PROMPT` / `password PROMPT` | asks, then prints the answer |
+//! | `error NAME MESSAGE` | the cell fails |
+//! | `wait-for-interrupt` | blocks until interrupted, then fails as a cell would |
+//! | `flood N` | N numbered lines on stdout |
+
+use super::{CellError, CellIo, Evaluator, InputRefused, Interrupter, Outcome, Output, StreamName};
+use crate::display::Bundle;
+use std::sync::{Arc, Condvar, Mutex};
+
+/// See the module's documentation.
+pub struct ScriptedEvaluator {
+    io: Arc<dyn CellIo>,
+    flag: Arc<InterruptFlag>,
+}
+
+impl ScriptedEvaluator {
+    /// An evaluator whose output goes to `io`.
+    pub fn new(io: Arc<dyn CellIo>) -> ScriptedEvaluator {
+        ScriptedEvaluator { io, flag: Arc::default() }
+    }
+
+    fn line(&self, line: &str) -> Outcome {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let stream = |name, text: String| self.io.publish(Output::Stream { name, text });
+        match word {
+            "" => {}
+            "print" => stream(StreamName::Stdout, unescape(rest) + "\n"),
+            "print-raw" => stream(StreamName::Stdout, unescape(rest)),
+            "eprint" => stream(StreamName::Stderr, unescape(rest) + "\n"),
+            "display" => {
+                self.io.publish(Output::Display { data: bundle(rest)?, metadata: Bundle::new(), display_id: None });
+            }
+            "display-id" => {
+                let (id, rest) = rest.split_once(' ').ok_or_else(|| unknown(line))?;
+                self.io.publish(Output::Display {
+                    data: bundle(rest)?,
+                    metadata: Bundle::new(),
+                    display_id: Some(id.to_owned()),
+                });
+            }
+            "update" => {
+                let (id, rest) = rest.split_once(' ').ok_or_else(|| unknown(line))?;
+                self.io.publish(Output::UpdateDisplay {
+                    data: bundle(rest)?,
+                    metadata: Bundle::new(),
+                    display_id: id.to_owned(),
+                });
+            }
+            "result" => {
+                let data = bundle(&format!("text/plain {rest}"))?;
+                self.io.publish(Output::Result { data, metadata: Bundle::new() });
+            }
+            "clear" => self.io.publish(Output::Clear { wait: false }),
+            "clear-wait" => self.io.publish(Output::Clear { wait: true }),
+            "input" | "password" => match self.io.input(rest, word == "password") {
+                Ok(answer) => stream(StreamName::Stdout, answer + "\n"),
+                Err(InputRefused::NotAllowed) => {
+                    return Err(CellError::new("StdinNotAllowed", "the client allows no input"));
+                }
+                Err(InputRefused::Interrupted) => return Err(interrupted()),
+            },
+            "error" => {
+                let (name, message) = rest.split_once(' ').unwrap_or((rest, ""));
+                return Err(CellError::new(name, message));
+            }
+            "wait-for-interrupt" => {
+                self.flag.wait();
+                return Err(interrupted());
+            }
+            "flood" => {
+                let n: usize = rest.parse().map_err(|_| unknown(line))?;
+                for i in 0..n {
+                    stream(StreamName::Stdout, format!("line {i}\n"));
+                }
+            }
+            _ => return Err(unknown(line)),
+        }
+        Ok(())
+    }
+}
+
+impl Evaluator for ScriptedEvaluator {
+    fn execute(&mut self, code: &str, _execution_count: usize) -> Outcome {
+        code.lines().try_for_each(|line| self.line(line.trim()))
+    }
+
+    fn interrupter(&self) -> Arc<dyn Interrupter> {
+        Arc::clone(&self.flag) as Arc<dyn Interrupter>
+    }
+}
+
+#[derive(Default)]
+struct InterruptFlag {
+    raised: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl InterruptFlag {
+    fn wait(&self) {
+        let mut raised = self.raised.lock().unwrap_or_else(|e| e.into_inner());
+        while !*raised {
+            raised = self.changed.wait(raised).unwrap_or_else(|e| e.into_inner());
+        }
+    }
+}
+
+impl Interrupter for InterruptFlag {
+    fn arm(&self) {
+        *self.raised.lock().unwrap_or_else(|e| e.into_inner()) = false;
+    }
+
+    fn interrupt(&self) {
+        *self.raised.lock().unwrap_or_else(|e| e.into_inner()) = true;
+        self.changed.notify_all();
+    }
+
+    fn kill(&self) {
+        self.interrupt();
+    }
+}
+
+fn interrupted() -> CellError {
+    CellError::new("Interrupted", "the cell was interrupted")
+}
+
+fn unknown(line: &str) -> CellError {
+    CellError::new("ScriptError", format!("no such instruction: `{line}`"))
+}
+
+fn bundle(rest: &str) -> Result<Bundle, CellError> {
+    let (mime, data) = rest.split_once(' ').ok_or_else(|| unknown(rest))?;
+    let mut bundle = Bundle::new();
+    bundle.insert(mime.to_owned(), unescape(data).into());
+    Ok(bundle)
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("\\n", "\n").replace("\\r", "\r")
+}

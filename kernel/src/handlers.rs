@@ -1,0 +1,9 @@
+//! One handler per request type: what it does and the content of its reply.
+//!
+//! Busy, idle and sending the reply are [`crate::dispatch`]'s.
+
+pub mod complete;
+pub mod execute;
+pub mod is_complete;
+pub mod kernel_info;
+pub mod shutdown;

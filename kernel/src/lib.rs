@@ -1,0 +1,24 @@
+//! torchbook: a Jupyter kernel for deep learning in Rust.
+//!
+//! The life of a cell: [`server`] reads the request from a socket, [`dispatch`] announces
+//! it and gives it to [`handlers::execute`], which lets an [`evaluator`] run it in the
+//! process that [`child`] connects; what the cell writes becomes [`display`] frames and
+//! text, which [`session`] puts on IOPub. [`setup`] makes the machine ready before,
+//! [`notebook`] is a client that needs no Jupyter.
+
+pub mod cli;
+
+pub mod server;
+pub mod dispatch;
+pub mod handlers;
+pub mod session;
+pub mod sockets;
+pub mod messages;
+pub mod parent;
+
+pub mod evaluator;
+pub mod child;
+pub mod display;
+
+pub mod setup;
+pub mod notebook;

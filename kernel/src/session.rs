@@ -1,0 +1,101 @@
+//! What the tasks of a running kernel share: the cell that runs, and where its output goes.
+//!
+//! [`Session`] is the [`CellIo`] of the evaluator: it gives each output the header of the
+//! request it belongs to. It decides nothing; [`crate::handlers`] do.
+
+use crate::evaluator::{CellIo, InputRefused, Output, StreamName};
+use crate::messages;
+use crate::sockets::{iopub::Iopub, stdin::Stdin};
+use jupyter_protocol::JupyterMessage;
+use serde_json::{Value, json};
+use std::sync::{Mutex, MutexGuard};
+
+/// The cell that output belongs to: the running one, or the last that ran.
+#[derive(Clone)]
+pub struct Cell {
+    pub request: JupyterMessage,
+    pub execution_count: usize,
+    pub allow_stdin: bool,
+    /// A silent cell's value is not shown.
+    pub silent: bool,
+}
+
+/// Shared state of a kernel that is serving.
+pub struct Session {
+    pub iopub: Iopub,
+    pub stdin: Stdin,
+    cell: Mutex<Option<Cell>>,
+}
+
+impl Session {
+    /// A session without a cell.
+    pub fn new(iopub: Iopub, stdin: Stdin) -> Session {
+        Session { iopub, stdin, cell: Mutex::new(None) }
+    }
+
+    /// From now on output belongs to this cell.
+    pub fn set_cell(&self, cell: Cell) {
+        *self.lock() = Some(cell);
+    }
+
+    fn cell(&self) -> Option<Cell> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Cell>> {
+        self.cell.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl CellIo for Session {
+    fn publish(&self, output: Output) {
+        let cell = self.cell();
+        if let Some((msg_type, content)) = message(output, cell.as_ref()) {
+            let parent = cell.as_ref().map(|cell| &cell.request);
+            self.iopub.blocking_send(messages::broadcast(parent, msg_type, content));
+        }
+    }
+
+    fn input(&self, prompt: &str, password: bool) -> Result<String, InputRefused> {
+        match self.cell() {
+            Some(cell) if cell.allow_stdin => self.stdin.ask(&cell.request, prompt, password),
+            _ => Err(InputRefused::NotAllowed),
+        }
+    }
+}
+
+/// The IOPub message for an output.
+fn message(output: Output, cell: Option<&Cell>) -> Option<(&'static str, Value)> {
+    Some(match output {
+        Output::Stream { name, text } => {
+            let name = match name {
+                StreamName::Stdout => "stdout",
+                StreamName::Stderr => "stderr",
+            };
+            ("stream", json!({ "name": name, "text": text }))
+        }
+        Output::Display { data, metadata, display_id } => {
+            // `transient` is an object even without an id: nbclient breaks on null.
+            let transient = match display_id {
+                Some(id) => json!({ "display_id": id }),
+                None => json!({}),
+            };
+            ("display_data", json!({ "data": data, "metadata": metadata, "transient": transient }))
+        }
+        Output::UpdateDisplay { data, metadata, display_id } => (
+            "update_display_data",
+            json!({ "data": data, "metadata": metadata, "transient": { "display_id": display_id } }),
+        ),
+        Output::Result { data, metadata } => {
+            if cell.is_some_and(|cell| cell.silent) {
+                return None;
+            }
+            let execution_count = cell.map_or(0, |cell| cell.execution_count);
+            (
+                "execute_result",
+                json!({ "execution_count": execution_count, "data": data, "metadata": metadata }),
+            )
+        }
+        Output::Clear { wait } => ("clear_output", json!({ "wait": wait })),
+    })
+}

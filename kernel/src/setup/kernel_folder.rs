@@ -1,0 +1,192 @@
+//! One kernel's own copy of the prepared folder, and its end.
+//!
+//! Finished artefacts are hard links, everything that cargo, rustc or evcxr write in
+//! place is a real copy: kernels never see each other's files. [`super::prepared`]
+//! builds the original.
+
+use super::cache::Cache;
+use super::prepared::{PROFILES, Prepared, TARGET};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// File in a kernel's folder that its process keeps locked: a folder whose lock is free
+/// was left behind by a kernel that was killed.
+const LOCK: &str = "lock";
+
+/// A kernel's folder on disk; usable until [`KernelFolderGuard::remove`].
+#[derive(Debug, Clone)]
+pub struct KernelFolder {
+    path: PathBuf,
+}
+
+/// Keeps a kernel's folder from being taken for a leftover, and removes it in the end.
+#[derive(Debug)]
+pub struct KernelFolderGuard {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl KernelFolder {
+    /// Makes an empty folder for this process, and removes those of dead kernels.
+    ///
+    /// # Errors
+    /// When the cache cannot be written.
+    pub fn create(cache: &Cache) -> io::Result<(KernelFolder, KernelFolderGuard)> {
+        let root = kernels_root(cache);
+        fs::create_dir_all(&root)?;
+        // Making, locking and looking for leftovers happen under one lock: otherwise a
+        // folder could be taken for a leftover between its making and its locking.
+        let gate = File::options().create(true).truncate(false).write(true).open(root.join(".gate"))?;
+        gate.lock()?;
+        remove_leftovers(&root)?;
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let path = root.join(format!("{}-{}", std::process::id(), &unique[..8]));
+        fs::create_dir(&path)?;
+        let lock = File::create(path.join(LOCK))?;
+        lock.lock()?;
+        Ok((KernelFolder { path: path.clone() }, KernelFolderGuard { path, _lock: lock }))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// evcxr's folder, for `EVCXR_TMPDIR`.
+    pub fn evcxr(&self) -> PathBuf {
+        self.path.join("evcxr")
+    }
+
+    /// An empty folder for evcxr's configuration: the user's own for plain evcxr must not
+    /// change how cells are built here.
+    pub fn evcxr_configuration(&self) -> PathBuf {
+        self.path.join("evcxr-configuration")
+    }
+
+    /// Where libtorchbook.so will lie.
+    pub fn prelude_library(&self) -> PathBuf {
+        self.evcxr().join("target").join(TARGET).join("debug/deps/libtorchbook.so")
+    }
+
+    /// Copies the prepared folder into this one.
+    ///
+    /// # Errors
+    /// When something cannot be read or written, the disk being full among it.
+    pub fn fill(&self, prepared: &Prepared) -> io::Result<()> {
+        fs::create_dir_all(self.path.join(".cargo"))?;
+        fs::create_dir_all(self.evcxr_configuration())?;
+        fs::write(self.path.join(".cargo/config.toml"), PROFILES)?;
+        copy_folder(&prepared.evcxr_folder(), &self.evcxr())
+    }
+
+    /// Puts the prepared lock file back, which evcxr's first evaluation prunes.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn restore_lock_file(&self, prepared: &Prepared) -> io::Result<()> {
+        fs::copy(prepared.lock_file(), self.evcxr().join("Cargo.lock")).map(drop)
+    }
+}
+
+impl KernelFolderGuard {
+    /// Removes the folder. Call it when nothing of the kernel runs any more.
+    pub fn remove(self) {
+        // A compiler that was just killed may still have been writing: once more then.
+        if fs::remove_dir_all(&self.path).is_err()
+            && let Err(error) = fs::remove_dir_all(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %self.path.display(), "the kernel's folder was not removed");
+        }
+    }
+}
+
+/// Where kernels' folders are. evcxr cannot have spaces in its path, so a cache in a
+/// folder with spaces is avoided.
+fn kernels_root(cache: &Cache) -> PathBuf {
+    let root = cache.root().join("kernels");
+    if root.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace) {
+        let user = rustix::process::getuid().as_raw();
+        return PathBuf::from(format!("/tmp/torchbook-{user}/kernels"));
+    }
+    root
+}
+
+fn remove_leftovers(root: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let path = entry?.path();
+        if !path.is_dir() {
+            continue;
+        }
+        let is_left_over = match File::open(path.join(LOCK)) {
+            Ok(lock) => !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_left_over && let Err(error) = fs::remove_dir_all(&path) {
+            tracing::warn!(%error, path = %path.display(), "a dead kernel's folder was not removed");
+        }
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_folder(&source, &target)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
+        } else if !is_finished_artefact(&source) || fs::hard_link(&source, &target).is_err() {
+            fs::copy(&source, &target)?;
+            // cargo compares times to find out what is fresh.
+            File::options().write(true).open(&target)?.set_modified(fs::metadata(&source)?.modified()?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is never written again, only replaced: then kernels can share it.
+fn is_finished_artefact(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let extension = path.extension().map(|extension| extension.to_string_lossy()).unwrap_or_default();
+    let of_the_cells = name.starts_with("libctx") || name.starts_with("ctx");
+    !of_the_cells && matches!(&*extension, "rlib" | "rmeta" | "so" | "a" | "o")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leftover_goes_and_a_living_kernels_folder_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let (dead, guard) = KernelFolder::create(&cache).unwrap();
+        drop(guard); // as when a process is killed: the lock goes, the folder stays
+        assert!(dead.path().exists());
+        let (living, _guard) = KernelFolder::create(&cache).unwrap();
+        let (another, _other_guard) = KernelFolder::create(&cache).unwrap();
+        assert!(!dead.path().exists() && living.path().exists() && another.path().exists());
+    }
+
+    #[test]
+    fn only_finished_artefacts_are_shared() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("deps")).unwrap();
+        for name in ["deps/libtch-1.rlib", "deps/libctx.so", "deps/tch-1.d", "Cargo.toml"] {
+            fs::write(from.join(name), name).unwrap();
+        }
+        copy_folder(&from, &to).unwrap();
+        let shared = |name: &str| fs::metadata(to.join(name)).unwrap().nlink() == 2;
+        assert!(shared("deps/libtch-1.rlib"));
+        assert!(!shared("deps/libctx.so") && !shared("deps/tch-1.d") && !shared("Cargo.toml"));
+        let modified = |root: &Path| fs::metadata(root.join("Cargo.toml")).unwrap().modified().unwrap();
+        assert_eq!(modified(&from), modified(&to));
+    }
+}

@@ -1,0 +1,207 @@
+//! The prepared folder: evcxr's folder with the prelude and all its dependencies built.
+//!
+//! Built once per toolchain, prelude source, libtorch and flags, then copied for each
+//! kernel by [`super::kernel_folder`]. Everything in it is as evcxr 0.22 itself would
+//! write it (manifest, flags, layout), so that cargo finds nothing to rebuild in a copy.
+
+use super::cache::{Cache, Lock};
+use super::command::run_with_progress;
+use super::libtorch::{CLEARED_VARIABLES, Libtorch};
+use super::{Environment, Reporter, Result, SetupError, Toolchain};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The prelude's folder as it was when this binary was built.
+static PRELUDE_SOURCES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/prelude_sources.rs"));
+/// Versions of the prelude's dependencies: those of the workspace.
+static LOCK_FILE: &str = include_str!("../../../Cargo.lock");
+/// Raise it when the layout of the folder changes in a way nothing else shows.
+const LAYOUT: &str = "1";
+/// The triple that everything is built for; the host is checked to be this one.
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Flags evcxr passes for every crate.
+const RUSTFLAGS: &str = "-Cprefer-dynamic";
+/// The crate evcxr compiles cells as.
+const CELL_CRATE: &str = "ctx";
+/// Written last: the folder is complete.
+const COMPLETE: &str = "complete";
+
+/// Profiles for everything but the cells: cargo reads them from the parent of evcxr's
+/// folder, which evcxr never writes. So `:opt` changes the cells alone.
+///
+/// Crates that only run while something is compiled are left unoptimised: cargo would
+/// spend half the build on them, and has no other way to tell them from the rest.
+pub const PROFILES: &str = r#"[profile.dev.package]
+"*" = { opt-level = 3 }
+torch-sys = { opt-level = 1 }
+syn = { opt-level = 0 }
+proc-macro2 = { opt-level = 0 }
+quote = { opt-level = 0 }
+serde_derive = { opt-level = 0 }
+thiserror-impl = { opt-level = 0 }
+zerocopy-derive = { opt-level = 0 }
+cc = { opt-level = 0 }
+autocfg = { opt-level = 0 }
+"#;
+
+/// A complete prepared folder.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    folder: PathBuf,
+    build_environment: Vec<(String, String)>,
+}
+
+impl Prepared {
+    /// Finds the prepared folder for these parts, or builds it.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the build fails, with the end of what cargo said.
+    pub fn ensure(
+        cache: &Cache,
+        toolchain: &Toolchain,
+        libtorch: &Libtorch,
+        environment: &Environment,
+        reporter: &Reporter,
+    ) -> Result<Prepared> {
+        let folder = cache.prepared(&key(toolchain, libtorch));
+        let prepared = Prepared { folder, build_environment: libtorch.env() };
+        if prepared.is_complete() {
+            return Ok(prepared);
+        }
+        let _lock = Lock::acquire(&prepared.folder, "The prelude", reporter)?;
+        // Another process may have built it while we waited.
+        if !prepared.is_complete() {
+            prepared.build(toolchain, environment, reporter)?;
+        }
+        Ok(prepared)
+    }
+
+    /// The folder that is copied for evcxr.
+    pub fn evcxr_folder(&self) -> PathBuf {
+        self.folder.join("evcxr")
+    }
+
+    /// The lock file with the versions everything was built with.
+    pub fn lock_file(&self) -> PathBuf {
+        self.folder.join("Cargo.lock")
+    }
+
+    /// Environment that cargo must see, or torch-sys would be rebuilt.
+    pub fn build_environment(&self) -> &[(String, String)] {
+        &self.build_environment
+    }
+
+    /// What evcxr executes before the user's first cell.
+    pub fn start_up_cell(&self) -> String {
+        let mut lines: Vec<String> =
+            self.build_environment.iter().map(|(name, value)| format!(":build_env {name}={value}")).collect();
+        // evcxr takes mold or lld from the path; what is prepared was linked by the default.
+        lines.push(":linker system".into());
+        lines.push(":opt 0".into());
+        lines.push(format!(":dep {}", self.dependency()));
+        lines.push("use torchbook::*;".into());
+        lines.join("\n")
+    }
+
+    fn dependency(&self) -> String {
+        let path = self.folder.join("sources/prelude");
+        format!("torchbook = {{ package = \"torchbook-prelude\", path = {path:?} }}")
+    }
+
+    fn is_complete(&self) -> bool {
+        self.folder.join(COMPLETE).is_file()
+    }
+
+    /// Writes the folder and lets cargo build it. A build that was killed goes on where it
+    /// stopped: cargo trusts only what it finished.
+    fn build(&self, toolchain: &Toolchain, environment: &Environment, reporter: &Reporter) -> Result<()> {
+        for (name, content) in PRELUDE_SOURCES {
+            write(&self.folder.join("sources/prelude").join(name), content)?;
+        }
+        write(&self.folder.join(".cargo/config.toml"), PROFILES.as_bytes())?;
+        let evcxr = self.evcxr_folder();
+        write(&evcxr.join("Cargo.toml"), self.manifest().as_bytes())?;
+        write(&evcxr.join("Cargo.lock"), LOCK_FILE.as_bytes())?;
+        write(&evcxr.join("src/lib.rs"), b"pub use torchbook::*;\n")?;
+        self.cargo("build", "Building the prelude (once, some minutes)", toolchain, environment, reporter)?;
+        // evcxr looks for a cell's errors with `cargo check`, which wants metadata of its own.
+        self.cargo("check", "Preparing quick error messages", toolchain, environment, reporter)?;
+        let built = evcxr.join("Cargo.lock");
+        fs::copy(&built, self.lock_file()).map_err(|source| SetupError::io("copy", &built, source))?;
+        write(&self.folder.join(COMPLETE), toolchain.version.as_bytes())
+    }
+
+    /// Runs cargo in evcxr's folder exactly as evcxr does.
+    fn cargo(
+        &self,
+        subcommand: &str,
+        label: &str,
+        toolchain: &Toolchain,
+        environment: &Environment,
+        reporter: &Reporter,
+    ) -> Result<()> {
+        let mut command = environment.command(&toolchain.cargo);
+        command
+            .args([subcommand, "--target", TARGET, "--message-format=short"])
+            .current_dir(self.evcxr_folder())
+            .env("CARGO_TARGET_DIR", "target")
+            .env("CARGO_BUILD_BUILD_DIR", "target")
+            .env("RUSTC", &toolchain.rustc)
+            .env("RUSTFLAGS", RUSTFLAGS)
+            .envs(self.build_environment.iter().map(|(name, value)| (name, value)));
+        for name in CLEARED_VARIABLES {
+            command.env_remove(name);
+        }
+        run_with_progress(&mut command, label, reporter)?
+            .or_fail(
+                "Read the compiler's message above. When it is mended, run the same command again: \
+                 it goes on where it stopped.",
+            )
+            .map(drop)
+    }
+
+    /// The manifest evcxr writes for cells at level 0 with the prelude as dependency.
+    fn manifest(&self) -> String {
+        format!(
+            "\n[package]\nname = \"{CELL_CRATE}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n\
+             [lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n\n\
+             [profile.dev]\nopt-level = 0\ndebug = false\nstrip = \"debuginfo\"\nrpath = true\nlto = false\n\
+             debug-assertions = true\ncodegen-units = 16\npanic = 'unwind'\nincremental = true\n\
+             overflow-checks = true\n\n[dependencies]\n{}\n",
+            self.dependency()
+        )
+    }
+}
+
+/// Names the folder: everything that changes what is built in it.
+fn key(toolchain: &Toolchain, libtorch: &Libtorch) -> String {
+    let mut hasher = Sha256::new();
+    let mut field = |bytes: &[u8]| {
+        hasher.update((bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    field(LAYOUT.as_bytes());
+    field(toolchain.version.as_bytes());
+    field(toolchain.sysroot.as_os_str().as_encoded_bytes());
+    field(libtorch.key.as_bytes());
+    field(RUSTFLAGS.as_bytes());
+    field(PROFILES.as_bytes());
+    field(LOCK_FILE.as_bytes());
+    for (name, content) in PRELUDE_SOURCES {
+        field(name.as_bytes());
+        field(content);
+    }
+    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes a file whose content is not already this one: cargo looks at the time it changed.
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|source| SetupError::io("create", parent, source))?;
+    }
+    fs::write(path, content).map_err(|source| SetupError::io("write", path, source))
+}

@@ -1,0 +1,19 @@
+//! Everything a kernel needs, in order: toolchain, libtorch, the prepared prelude.
+//!
+//! Fast when all is there; otherwise each step shows its progress.
+
+use super::cache::Cache;
+use super::prepared::Prepared;
+use super::{Environment, Reporter, Result, Toolchain, libtorch};
+
+/// Makes sure that cells can use the prelude.
+///
+/// # Errors
+/// [`super::SetupError`] that names what is missing and how to get it.
+pub fn prelude(environment: &Environment, reporter: &Reporter) -> Result<Prepared> {
+    let cache = Cache::of(environment)?;
+    let toolchain = Toolchain::ensure(environment, reporter)?;
+    let options = libtorch::Options::new(libtorch::Choice::of(environment)?);
+    let libtorch = libtorch::ensure(&cache, &options, environment, reporter)?;
+    Prepared::ensure(&cache, &toolchain, &libtorch, environment, reporter)
+}
