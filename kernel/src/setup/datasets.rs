@@ -17,7 +17,7 @@ use catalogue::{FileSpec, Spec};
 use mirrors::{Client, Limits};
 
 use super::cache::{Cache, Lock};
-use super::error::Attempt;
+use super::error::{Attempt, quoted};
 use super::{Environment, Reporter, Result, SetupError};
 
 /// A dataset that set-up can provide.
@@ -218,7 +218,15 @@ impl Fetch<'_> {
             Ok(()) => {}
             Err(full @ SetupError::DiskFull { .. }) => return Err(full),
             Err(error) => {
-                let reason = error.to_string().replace('\n', "\n    ");
+                let reason = match error {
+                    SetupError::CommandFailed {
+                        command,
+                        status,
+                        output,
+                        ..
+                    } => format!("`{command}` ended with {status}{}", quoted(&output)),
+                    other => other.to_string(),
+                };
                 self.attempts.push(Attempt { source, reason });
                 return Ok(());
             }

@@ -155,6 +155,19 @@ pub enum SetupError {
         output: String,
     },
 
+    /// A server that everything needs cannot be reached.
+    #[error("{what}: {server} cannot be reached. {remedy}{}", quoted(output))]
+    Unreachable {
+        /// What was to be fetched.
+        what: String,
+        /// The server, as the user knows it.
+        server: String,
+        /// What to do.
+        remedy: String,
+        /// The telling line of the client's output.
+        output: String,
+    },
+
     /// The package index has no such wheel for this machine.
     #[error("pip found no wheel for {package}. {remedy}{}", quoted(output))]
     WheelNotFound {
@@ -272,10 +285,11 @@ fn space(needed: Option<u64>, free: Option<u64>) -> String {
     }
 }
 
-fn quoted(output: &str) -> String {
+/// Lines of another program's output, set off from the message above them.
+pub fn quoted(output: &str) -> String {
     let lines = output.trim_end().lines();
     lines.fold(String::new(), |mut text, line| {
-        let _ = write!(text, "\n  | {line}");
+        let _ = write!(text, "\n    | {line}");
         text
     })
 }
@@ -343,8 +357,7 @@ mod tests {
             remedy: "Try again.".into(),
             output: "one\ntwo\n".into(),
         };
-        let expected =
-            "Download failed: `tool get` ended with exit status: 1. Try again.\n  | one\n  | two";
+        let expected = "Download failed: `tool get` ended with exit status: 1. Try again.\n    | one\n    | two";
         assert_eq!(error.to_string(), expected);
     }
 }

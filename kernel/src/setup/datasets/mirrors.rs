@@ -106,6 +106,7 @@ impl Client {
                 format!("{name}: not complete within {:?}", limits.file)
             }
             ureq::Error::StatusCode(status) => format!("{name}: HTTP status {status}"),
+            ureq::Error::Io(error) => error.to_string(),
             other => other.to_string(),
         }
     }

@@ -50,17 +50,18 @@ fn npm_pack(
     reporter: &Reporter,
 ) -> Result<()> {
     let mut npm = environment.command("npm");
-    // One retry: without a network npm would try for minutes.
+    // Without a network npm would try for minutes. The version is fixed, so its cache is as good.
     npm.args([
         "pack",
         "--fetch-retries=1",
+        "--fetch-retry-mintimeout=1000",
+        "--prefer-offline",
         "--no-update-notifier",
         "--loglevel=error",
         name,
     ])
     .current_dir(folder);
-    run_with_progress(&mut npm, &format!("npm package {name}"), reporter)?
-        .or_fail("npm could not get the package: see its own words.")?;
+    run_with_progress(&mut npm, &format!("npm package {name}"), reporter)?.or_fail("")?;
     Ok(())
 }
 
@@ -81,6 +82,8 @@ fn apt_download(
         "Acquire::Retries=1",
         "-o",
         "Acquire::http::Timeout=10",
+        "-o",
+        "APT::Update::Error-Mode=any",
     ];
     let apt = |more: &[OsString], verb: &[&str]| -> Command {
         let mut command = environment.command("apt-get");
@@ -111,14 +114,13 @@ fn apt_download(
         option("Dir::Cache", &cache),
     ]
     .concat();
-    let remedy = "apt-get could not get the package: see its own words.";
     run_with_progress(
         &mut apt(&own, &["update"]),
         "Debian package lists",
         reporter,
     )?
-    .or_fail(remedy)?;
-    run_with_progress(&mut apt(&own, &["download", name]), &title, reporter)?.or_fail(remedy)?;
+    .or_fail("")?;
+    run_with_progress(&mut apt(&own, &["download", name]), &title, reporter)?.or_fail("")?;
     Ok(())
 }
 

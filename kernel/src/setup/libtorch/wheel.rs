@@ -107,12 +107,17 @@ fn install_where(
 /// Better to say so now than after ten minutes of download.
 fn check_space(folder: &Path, needed: u64, free: Option<u64>) -> Result<()> {
     match free {
-        Some(bytes) if bytes < needed => Err(SetupError::DiskFull {
-            path: folder.to_path_buf(),
-            needed: Some(needed),
-            free,
-        }),
+        Some(bytes) if bytes < needed => Err(disk_full(folder, needed, free)),
         _ => Ok(()),
+    }
+}
+
+/// Names the folder above: this one goes away.
+fn disk_full(folder: &Path, needed: u64, free: Option<u64>) -> SetupError {
+    SetupError::DiskFull {
+        path: folder.parent().unwrap_or(folder).to_path_buf(),
+        needed: Some(needed),
+        free,
     }
 }
 

@@ -1,9 +1,9 @@
 //! pip as a program: its call, and the meaning of its complaints.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::bytes_below;
+use super::{bytes_below, disk_full};
 use crate::setup::command::{Amount, Finished, ask, run_measured};
 use crate::setup::{Environment, Reporter, Result, SetupError};
 
@@ -12,7 +12,8 @@ const OLDEST_PIP: (u32, u32) = (21, 1);
 
 /// Choosing wheels by these and not by the Python that runs pip makes its version irrelevant: only
 /// the shared objects are wanted, and they are the same in the wheels for all Pythons.
-const WHEEL_TAGS: [&str; 13] = [
+const WHEEL_TAGS: [&str; 14] = [
+    "--ignore-requires-python",
     "--only-binary=:all:",
     "--python-version",
     "3.11",
@@ -32,6 +33,7 @@ const WHEEL_TAGS: [&str; 13] = [
 /// A pip that is new enough.
 pub struct Pip<'a> {
     environment: &'a Environment,
+    python: PathBuf,
 }
 
 impl<'a> Pip<'a> {
@@ -51,7 +53,13 @@ impl<'a> Pip<'a> {
                 ),
             });
         }
-        let mut command = environment.command("python3");
+        // Version managers put scripts in PATH. The Python itself ends when this process is killed,
+        // what a script has started does not.
+        let mut which = environment.command("python3");
+        which.args(["-c", "import sys; print(sys.executable)"]);
+        let remedy = format!("Install Python 3 again. {ALTERNATIVE}");
+        let python = PathBuf::from(ask(&mut which, "Asking python3 for its path", &remedy)?);
+        let mut command = environment.command(&python);
         let version = match ask(
             command.args(["-m", "pip", "--version"]),
             "Asking pip for its version",
@@ -82,7 +90,10 @@ impl<'a> Pip<'a> {
                 remedy: format!("Run `python3 -m pip install --user --upgrade pip`. {ALTERNATIVE}"),
             });
         }
-        Ok(Self { environment })
+        Ok(Self {
+            environment,
+            python,
+        })
     }
 
     /// Puts the packages alone into `folder`. `bytes` is about what that writes.
@@ -128,7 +139,7 @@ impl<'a> Pip<'a> {
         let temporary = folder.join("tmp");
         fs::create_dir_all(&temporary)
             .map_err(|source| SetupError::io("create", &temporary, source))?;
-        let mut command = self.environment.command("python3");
+        let mut command = self.environment.command(&self.python);
         command
             .args([
                 "-m",
@@ -162,7 +173,7 @@ impl<'a> Pip<'a> {
         let result = if finished.status.success() {
             Ok(())
         } else {
-            Err(meaning(finished, packages, folder))
+            Err(meaning(finished, title, packages, folder, bytes))
         };
         // What a failed pip leaves there goes away with the folder.
         let _ = fs::remove_dir_all(&temporary);
@@ -171,7 +182,13 @@ impl<'a> Pip<'a> {
 }
 
 /// The error behind pip's last words.
-fn meaning(finished: Finished, packages: &[&str], folder: &Path) -> SetupError {
+fn meaning(
+    finished: Finished,
+    title: &str,
+    packages: &[&str],
+    folder: &Path,
+    bytes: u64,
+) -> SetupError {
     const FULL: [&str; 3] = [
         "No space left on device",
         "Disk quota exceeded",
@@ -188,14 +205,23 @@ fn meaning(finished: Finished, packages: &[&str], folder: &Path) -> SetupError {
     const NO_WHEEL: [&str; 2] = ["No matching distribution found", "Could not find a version"];
     let says = |signs: &[&str]| signs.iter().any(|sign| finished.output.contains(sign));
     if says(&FULL) {
-        return SetupError::io("write", folder, std::io::ErrorKind::StorageFull.into());
+        return disk_full(folder, bytes, None);
     }
     // pip ends with "no matching distribution" when it could not ask, too.
-    if says(&NO_NETWORK) {
-        return finished.into_error(
-            "pip could not reach its package index: check the network and, behind a proxy, HTTPS_PROXY. \
-             What has been downloaded completely is not downloaded again.",
-        );
+    let telling = finished
+        .output
+        .lines()
+        .rfind(|line| NO_NETWORK.iter().any(|sign| line.contains(sign)));
+    if let Some(line) = telling {
+        return SetupError::Unreachable {
+            what: title.to_owned(),
+            server: "pip's package index".to_owned(),
+            remedy:
+                "Check the network, `python3 -m pip config list` and, behind a proxy, HTTPS_PROXY; \
+                     then run it again."
+                    .to_owned(),
+            output: line.to_owned(),
+        };
     }
     if says(&NO_WHEEL) {
         return SetupError::WheelNotFound {
