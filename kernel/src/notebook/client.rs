@@ -4,7 +4,7 @@
 //! the process behind the sockets is [`super::process`]'s.
 
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -19,11 +19,12 @@ use jupyter_zmq_client::{
     Connection, RawMessage, RuntimeError, create_client_control_connection,
     create_client_heartbeat_connection, create_client_iopub_connection,
     create_client_shell_connection_with_identity, create_client_stdin_connection_with_identity,
-    peek_ports_with_listeners, peer_identity_for_session,
+    peer_identity_for_session,
 };
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::net::TcpSocket;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 use zeromq::SocketRecv;
 
@@ -73,6 +74,7 @@ pub(super) struct StartingKernel {
     process: KernelProcess,
     connection_file: NamedTempFile,
     connection: ConnectionInfo,
+    _ports: [TcpSocket; 5],
 }
 
 /// A kernel that answers. Dropping it kills the process and removes the connection file.
@@ -91,21 +93,17 @@ pub(super) struct KernelClient {
 impl StartingKernel {
     /// Starts the process in a folder.
     pub(super) async fn spawn(launch: &KernelLaunch, folder: &Path) -> Result<Self, Error> {
-        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let (ports, listeners) = peek_ports_with_listeners(local, 5)
-            .await
-            .map_err(connecting("find free ports"))?;
-        let [shell_port, iopub_port, stdin_port, control_port, hb_port] = ports[..] else {
-            return Err(connecting("find free ports")("fewer than five"));
-        };
+        let ports = reserve_ports().map_err(connecting("find free ports"))?;
+        let number = |index: usize| ports[index].local_addr().map(|address| address.port());
+        let number = |index| number(index).map_err(connecting("find free ports"));
         let connection = ConnectionInfo {
-            ip: local.to_string(),
+            ip: Ipv4Addr::LOCALHOST.to_string(),
             transport: Transport::TCP,
-            shell_port,
-            iopub_port,
-            stdin_port,
-            control_port,
-            hb_port,
+            shell_port: number(0)?,
+            iopub_port: number(1)?,
+            stdin_port: number(2)?,
+            control_port: number(3)?,
+            hb_port: number(4)?,
             key: Uuid::new_v4().to_string(),
             signature_scheme: "hmac-sha256".to_owned(),
             kernel_name: launch.kernelspec["name"].as_str().map(str::to_owned),
@@ -113,12 +111,11 @@ impl StartingKernel {
         let connection_file = write_connection_file(&connection)
             .map_err(|error| connecting("write the connection file")(error))?;
         let process = KernelProcess::spawn(launch, connection_file.path(), folder)?;
-        // Held until now so that nobody else takes the ports, freed so that the kernel can.
-        drop(listeners);
         Ok(StartingKernel {
             process,
             connection_file,
             connection,
+            _ports: ports,
         })
     }
 
@@ -375,9 +372,8 @@ type Sockets = (
 
 async fn connect(connection: &ConnectionInfo) -> Result<Sockets, Error> {
     let session = Uuid::new_v4().to_string();
-    let failed = connecting::<RuntimeError>("connect");
     // The kernel finds the stdin socket of a cell's sender by this identity.
-    let identity = peer_identity_for_session(&session).map_err(&failed)?;
+    let identity = peer_identity_for_session(&session).map_err(connecting("name ourselves"))?;
     // IOPub first: it needs a head start to be subscribed before output comes.
     let iopub = persistently(|| create_client_iopub_connection(connection, "", &session)).await;
     let shell = persistently(|| {
@@ -390,28 +386,43 @@ async fn connect(connection: &ConnectionInfo) -> Result<Sockets, Error> {
     });
     let stdin = stdin.await;
     let heartbeat = persistently(|| create_client_heartbeat_connection(connection)).await;
-    Ok((
-        shell.map_err(&failed)?,
-        iopub.map_err(&failed)?,
-        control.map_err(&failed)?,
-        stdin.map_err(&failed)?,
-        Heartbeat::start(heartbeat.map_err(&failed)?),
-    ))
+    Ok((shell, iopub, control, stdin, Heartbeat::start(heartbeat)))
 }
 
+/// Tries until it works: the caller has a deadline and watches the process.
+///
 /// Gives each attempt a second more than the last. zeromq's own retries wait twice as long each
 /// time, up to 30 s, while a kernel that starts under load binds its ports whenever it gets there.
-async fn persistently<T, F>(attempt: impl Fn() -> F) -> Result<T, RuntimeError>
+async fn persistently<T, F>(attempt: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, RuntimeError>>,
 {
     let mut patience = Duration::from_secs(1);
     loop {
-        if let Ok(result) = timeout(patience, attempt()).await {
-            return result;
+        match timeout(patience, attempt()).await {
+            Ok(Ok(connection)) => return connection,
+            Ok(Err(error)) => {
+                tracing::debug!("connecting to the kernel again: {error}");
+                sleep(Duration::from_millis(50)).await;
+            }
+            Err(_) => patience += Duration::from_secs(1),
         }
-        patience += Duration::from_secs(1);
     }
+}
+
+/// Five ports that the system gives to nobody who has not been told their numbers.
+///
+/// A socket that is bound but does not listen lets another one bind the same port if both set
+/// SO_REUSEADDR, as ZeroMQ does. With listeners that are closed for the kernel
+/// (`peek_ports_with_listeners`), 1 of 60 kernels of a parallel test run found its port taken.
+fn reserve_ports() -> std::io::Result<[TcpSocket; 5]> {
+    let reserve = || -> std::io::Result<TcpSocket> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(socket)
+    };
+    Ok([reserve()?, reserve()?, reserve()?, reserve()?, reserve()?])
 }
 
 /// Temporary files are readable by their owner alone, which the key in this one needs.

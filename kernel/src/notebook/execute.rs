@@ -8,11 +8,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::client::{Event, KernelClient, Patience, StartingKernel};
 use super::document::{CodeCell, Notebook};
+use super::ending::{CellLabel, Ending};
 use super::error::Error;
 use super::interrupts::{Interrupts, Stop};
 use super::message::Message;
@@ -33,41 +33,6 @@ pub(super) struct Settings {
     pub(super) record_timing: bool,
     /// How long the kernel may take for what should be quick.
     pub(super) patience: Patience,
-}
-
-/// A cell as messages name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CellLabel {
-    /// Among the notebook's code cells, from 1.
-    pub(super) number: usize,
-    /// Among all cells, from 0.
-    pub(super) position: usize,
-    /// The first line of its source.
-    pub(super) first_line: String,
-}
-
-/// How the execution of a notebook ended.
-#[derive(Debug)]
-pub(super) enum Ending {
-    /// All cells ran.
-    Completed,
-    /// A cell raised.
-    CellRaised {
-        cell: CellLabel,
-        ename: String,
-        evalue: String,
-        traceback: Vec<String>,
-    },
-    /// A cell did not end in time; `is_killed` if an interrupt did not help.
-    TimedOut {
-        cell: CellLabel,
-        limit: Duration,
-        is_killed: bool,
-    },
-    /// Ctrl-C, before or in a cell.
-    Interrupted { cell: Option<CellLabel> },
-    /// The kernel is gone or out of step.
-    KernelLost { cell: CellLabel, error: Error },
 }
 
 /// A notebook that has been executed as far as [`Ending`] says.
@@ -193,11 +158,7 @@ impl Job {
     fn of((index, cell): (usize, CodeCell<'_>)) -> Option<Self> {
         let is_skipped = cell.source.trim().is_empty() || is_skipped(&cell);
         (!is_skipped).then(|| Job {
-            label: CellLabel {
-                number: index + 1,
-                position: cell.position,
-                first_line: cell.first_line().to_owned(),
-            },
+            label: CellLabel::new(index, &cell),
             id: cell.id.to_owned(),
             source: cell.source.clone(),
             may_raise: cell.has_tag("raises-exception"),
@@ -293,7 +254,7 @@ impl Run<'_> {
                 is_killed: false,
             }),
             (Some(reply), None) if reply.text("status") != "ok" && !may_raise => {
-                Some(raised(cell(), &reply))
+                Some(Ending::raised(cell(), &reply))
             }
             _ => None,
         })
@@ -319,26 +280,6 @@ async fn at<T>(moment: Option<(T, Instant)>) -> Option<(T, Instant)> {
     let (value, instant) = moment?;
     sleep_until(instant).await;
     Some((value, instant))
-}
-
-fn raised(cell: CellLabel, reply: &Message) -> Ending {
-    let lines = reply.content["traceback"].as_array();
-    let traceback = lines
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned);
-    let ename = match reply.text("ename") {
-        // A kernel that drops a cell after an earlier failure says only this.
-        "" => reply.text("status").to_owned(),
-        ename => ename.to_owned(),
-    };
-    Ending::CellRaised {
-        cell,
-        ename,
-        evalue: reply.text("evalue").to_owned(),
-        traceback: traceback.collect(),
-    }
 }
 
 #[cfg(test)]

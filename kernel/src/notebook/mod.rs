@@ -1,6 +1,14 @@
-//! Notebooks without Jupyter.
+//! Notebooks without Jupyter and Python: executed through the real kernel (`torchbook run`) and
+//! compared with the outputs they have stored (`torchbook test`).
+//!
+//! This module is a client of the kernel like any other: it speaks to it over ZeroMQ alone and
+//! knows nothing of how cells are evaluated.
+
+mod checks;
 mod client;
+mod compare;
 mod document;
+mod ending;
 mod error;
 mod execute;
 mod heartbeat;
@@ -11,6 +19,15 @@ mod message;
 mod outputs;
 mod process;
 mod progress;
+mod regression;
+mod run;
 #[cfg(test)]
 mod scripted_kernel;
 mod terminal;
+mod transcript;
+
+pub use document::{CodeCell, Notebook};
+pub use error::Error;
+pub use process::KernelLaunch;
+pub use regression::{TestOptions, test};
+pub use run::{Outcome, RunOptions, run};

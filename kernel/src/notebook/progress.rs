@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::execute::CellLabel;
-use super::image::ImageFacts;
-use super::layout::join_lines;
+use super::ending::CellLabel;
 use super::terminal::without_escapes;
+use super::transcript;
 
 /// The display of one command.
 pub(super) struct Progress {
     /// The live line, if stderr is a terminal.
     bar: Option<ProgressBar>,
     err: Box<dyn Write + Send>,
-    /// Where the cells' text goes, if it is to be shown.
-    out: Option<Box<dyn Write + Send>>,
+    out: Box<dyn Write + Send>,
+    /// Whether the cells' text goes to `out`.
+    shows_outputs: bool,
     total: usize,
     cell: Option<CellLabel>,
     /// When the kernel or the cell started.
@@ -40,20 +40,26 @@ impl Progress {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
-        let out = shows_outputs.then(|| Box::new(io::stdout()) as Box<dyn Write + Send>);
-        Self::new(bar, Box::new(io::stderr()), out)
+        Self::new(
+            bar,
+            Box::new(io::stderr()),
+            Box::new(io::stdout()),
+            shows_outputs,
+        )
     }
 
     fn new(
         bar: Option<ProgressBar>,
         err: Box<dyn Write + Send>,
-        out: Option<Box<dyn Write + Send>>,
+        out: Box<dyn Write + Send>,
+        shows_outputs: bool,
     ) -> Self {
         let since = Instant::now();
         Progress {
             bar,
             err,
             out,
+            shows_outputs,
             total: 0,
             cell: None,
             since,
@@ -61,10 +67,19 @@ impl Progress {
         }
     }
 
-    /// On writers of a test's own, without a terminal.
+    /// On a test's own writers, as if there were no terminal.
     #[cfg(test)]
-    pub(super) fn plain(err: Box<dyn Write + Send>, out: Option<Box<dyn Write + Send>>) -> Self {
-        Self::new(None, err, out)
+    pub(super) fn plain(
+        err: impl Write + Send + 'static,
+        out: impl Write + Send + 'static,
+        shows_outputs: bool,
+    ) -> Self {
+        Self::new(None, Box::new(err), Box::new(out), shows_outputs)
+    }
+
+    /// Whether the reader's terminal shows colours.
+    pub(super) fn has_colours(&self) -> bool {
+        self.bar.is_some()
     }
 
     /// How often this display wants to be told what is going on.
@@ -106,9 +121,8 @@ impl Progress {
     pub(super) fn end_cell(&mut self, is_ok: bool, outputs: &[Value]) {
         let line = self.line(Instant::now(), if is_ok { "" } else { "failed" });
         self.note(&line);
-        if self.out.is_some() {
-            let text = as_text(outputs);
-            self.print(&text);
+        if self.shows_outputs {
+            self.print(&transcript::for_reading(outputs));
         }
         self.cell = None;
     }
@@ -134,8 +148,9 @@ impl Progress {
         }
     }
 
-    fn print(&mut self, text: &str) {
-        let Some(out) = &mut self.out else { return };
+    /// Writes text on stdout.
+    pub(super) fn print(&mut self, text: &str) {
+        let out = &mut self.out;
         let mut write = || {
             // A closed pipe (`| head`) must not end a training run.
             let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -187,6 +202,11 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
+/// `1 cell`, `2 cells`.
+pub(super) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// At most so many characters, with a mark where some are missing.
 pub(super) fn shortened(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
@@ -198,71 +218,11 @@ pub(super) fn shortened(text: &str, length: usize) -> String {
         .collect()
 }
 
-/// What a terminal can show of a cell's outputs.
-fn as_text(outputs: &[Value]) -> String {
-    let mut text = String::new();
-    for output in outputs {
-        let before = text.len();
-        match output["output_type"].as_str() {
-            Some("stream") => text.push_str(&join_lines(&output["text"])),
-            Some("error") => {
-                let part = |field: &str| output[field].as_str().unwrap_or("").to_owned();
-                let _ = write!(text, "{}: {}", part("ename"), part("evalue"));
-            }
-            _ => text.push_str(&display_as_text(&output["data"])),
-        }
-        if text.len() > before && !text.ends_with('\n') {
-            text.push('\n');
-        }
-    }
-    text
-}
-
-fn display_as_text(data: &Value) -> String {
-    if let Some(png) = data.get("image/png").and_then(Value::as_str) {
-        return match ImageFacts::of_base64_png(png) {
-            Ok(facts) => format!("[picture, {}x{}]", facts.width, facts.height),
-            Err(problem) => format!("[damaged picture: {problem}]"),
-        };
-    }
-    if let Some(text) = data.get("text/plain") {
-        return join_lines(text);
-    }
-    let mimes: Vec<&str> = data
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(mime, _)| &**mime)
-        .collect();
-    format!("[{}]", mimes.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::image::test_png;
+    use super::super::scripted_kernel::Page;
     use super::*;
     use serde_json::json;
-    use std::sync::{Arc, Mutex};
-
-    /// A writer whose text can be read afterwards.
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Shared {
-        fn text(&self) -> String {
-            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-        }
-    }
 
     fn label() -> CellLabel {
         CellLabel {
@@ -274,8 +234,8 @@ mod tests {
 
     #[test]
     fn without_a_terminal_a_long_cell_says_something_every_few_seconds() {
-        let (err, out) = (Shared::default(), Shared::default());
-        let mut progress = Progress::plain(Box::new(err.clone()), Some(Box::new(out.clone())));
+        let err = Page::default();
+        let mut progress = Progress::plain(err.clone(), io::sink(), false);
         progress.begin_notebook(12);
         progress.begin_cell(&label());
         let start = progress.since;
@@ -293,8 +253,8 @@ mod tests {
 
     #[test]
     fn the_start_of_the_kernel_shows_what_it_logs() {
-        let err = Shared::default();
-        let mut progress = Progress::plain(Box::new(err.clone()), None);
+        let err = Page::default();
+        let mut progress = Progress::plain(err.clone(), io::sink(), false);
         progress.begin_notebook(2);
         let start = progress.since;
         progress.show(start, "");
@@ -305,23 +265,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cells_text_goes_to_stdout() {
-        let (err, out) = (Shared::default(), Shared::default());
-        let mut progress = Progress::plain(Box::new(err.clone()), Some(Box::new(out.clone())));
-        progress.begin_notebook(3);
-        progress.begin_cell(&label());
-        progress.end_cell(false, &[
-            json!({"output_type": "stream", "name": "stdout", "text": ["a\n", "b"]}),
-            json!({"output_type": "execute_result", "data": {"text/plain": ["(2,)"]}}),
-            json!({"output_type": "display_data", "data": {"image/png": test_png(8, 4, [9; 3]), "text/plain": "x"}}),
-            json!({"output_type": "display_data", "data": {"text/html": "<b>"}}),
-            json!({"output_type": "error", "ename": "Panic", "evalue": "oops", "traceback": []}),
-        ]);
-        assert_eq!(
-            out.text(),
-            "a\nb\n(2,)\n[picture, 8x4]\n[text/html]\nPanic: oops\n"
-        );
-        assert!(err.text().starts_with("[3/3]") && err.text().ends_with("fit()?;  | failed\n"));
+    fn a_cells_text_goes_to_stdout_if_asked_for() {
+        let output = json!({"output_type": "stream", "name": "stdout", "text": ["a\n", "b"]});
+        for (shows_outputs, expected) in [(true, "a\nb\n"), (false, "")] {
+            let (err, out) = (Page::default(), Page::default());
+            let mut progress = Progress::plain(err.clone(), out.clone(), shows_outputs);
+            progress.begin_notebook(3);
+            progress.begin_cell(&label());
+            progress.end_cell(false, std::slice::from_ref(&output));
+            assert_eq!(out.text(), expected);
+            assert!(err.text().starts_with("[3/3]") && err.text().ends_with("fit()?;  | failed\n"));
+        }
     }
 
     #[test]

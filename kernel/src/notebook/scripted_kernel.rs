@@ -6,7 +6,9 @@
 //! (until interrupted), `deaf` (to interrupts), `mute` (no idle), `die`. `\n` in texts is a
 //! newline, `\r` a carriage return.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use jupyter_protocol::{
     ConnectionInfo, ExecuteReply, InputRequest, IoPubWelcome, JupyterMessage,
@@ -270,5 +272,26 @@ fn error(ename: &str, evalue: &str) -> ReplyError {
         ename: ename.to_owned(),
         evalue: evalue.to_owned(),
         traceback,
+    }
+}
+
+/// A writer whose text can be read afterwards.
+#[derive(Clone, Default)]
+pub(super) struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Page {
+    /// Everything written so far.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

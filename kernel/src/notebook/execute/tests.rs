@@ -1,6 +1,6 @@
 use super::*;
 use crate::notebook::scripted_kernel;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io;
 
 /// A notebook with these code cells, each with tags.
@@ -26,7 +26,7 @@ fn settings() -> Settings {
 }
 
 fn silent() -> Progress {
-    Progress::plain(Box::new(io::sink()), None)
+    Progress::plain(io::sink(), io::sink(), false)
 }
 
 async fn execute_with(notebook: &mut Notebook, settings: &Settings) -> Ending {

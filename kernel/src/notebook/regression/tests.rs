@@ -1,0 +1,233 @@
+use super::super::scripted_kernel::{self, Page};
+use super::*;
+use serde_json::{Value, json};
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+/// A code cell with stored text on stdout.
+fn cell(source: &str, stored: &str, metadata: Value) -> Value {
+    let outputs = match stored {
+        "" => json!([]),
+        text => json!([{"output_type": "stream", "name": "stdout", "text": text}]),
+    };
+    json!({
+        "cell_type": "code", "source": source, "metadata": metadata,
+        "outputs": outputs, "execution_count": 1,
+    })
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn notebook(&self, name: &str, cells: &[Value]) -> PathBuf {
+        let root = json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4});
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), root.to_string()).unwrap();
+        self.path(name)
+    }
+
+    /// Tests paths; the report is without times and folders.
+    async fn test(&self, paths: &[PathBuf], update: bool) -> (Outcome, String) {
+        let out = Page::default();
+        let mut progress = Progress::plain(io::sink(), out.clone(), false);
+        let (_sender, mut interrupts) = Interrupts::from_channel();
+        let options = TestOptions {
+            paths: paths.to_vec(),
+            update,
+            timeout: None,
+            kernel: scripted_kernel::launch(),
+        };
+        let outcome = test_with(options, Patience::default(), &mut interrupts, &mut progress)
+            .await
+            .unwrap();
+        let times = regex::Regex::new(r"\d+(\.\d)? s\b").unwrap();
+        let text = out
+            .text()
+            .replace(&format!("{}/", self.folder.path().display()), "");
+        (outcome, times.replace_all(&text, "TIME").into_owned())
+    }
+}
+
+#[tokio::test]
+async fn equal_outputs_pass() {
+    let bench = Bench::new();
+    let number = json!({"tags": ["number"], "torchbook": {"number": {"min": 0.98}}});
+    let path = bench.notebook(
+        "a.ipynb",
+        &[
+            cell("out same\\n", "same\n", json!({})),
+            cell("out accuracy 0.99\\n", "accuracy 0.981\n", number),
+            cell(
+                "out now\\n",
+                "then\n",
+                json!({"tags": ["nbval-ignore-output"]}),
+            ),
+            cell("die", "", json!({"tags": ["skip-execution"]})),
+            cell("fail A b", "", json!({"tags": ["any", "raises-exception"]})),
+        ],
+    );
+    let (outcome, report) = bench.test(&[path], false).await;
+    assert_eq!(
+        report,
+        "ok     a.ipynb: 4 cells in TIME\n\
+                        test result: ok. 1 notebook passed, 0 failed, in TIME\n"
+    );
+    assert_eq!(outcome, Outcome::Passed);
+}
+
+#[tokio::test]
+async fn every_difference_is_shown_and_the_other_notebooks_are_tested() {
+    let bench = Bench::new();
+    bench.notebook(
+        "a.ipynb",
+        &[
+            cell("out new\\n", "old\n", json!({})),
+            cell("out same\\n", "same\n", json!({})),
+            cell(
+                "out fine\\n",
+                "fine\n",
+                json!({"tags": ["raises-exception"]}),
+            ),
+        ],
+    );
+    bench.notebook("b.ipynb", &[cell("out b\\n", "b\n", json!({}))]);
+    let (outcome, report) = bench.test(&[bench.path("")], false).await;
+    assert_eq!(outcome, Outcome::Failed);
+    assert_eq!(
+        report,
+        "\
+FAILED a.ipynb: 3 cells in TIME
+  cell 1 differs: out new\\n
+    - stored
+    + now
+      [stdout]
+    - old
+    + new
+  cell 3 differs: out fine\\n
+    expected an error (tag `raises-exception`), but the cell succeeded
+ok     b.ipynb: 1 cell in TIME
+test result: FAILED. 1 notebook passed, 1 failed, in TIME
+"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_executed_fails() {
+    let bench = Bench::new();
+    let empty = json!({"cell_type": "code", "source": "out a", "metadata": {}});
+    let paths = [
+        bench.notebook(
+            "raises.ipynb",
+            &[
+                cell("out new", "old", json!({})),
+                cell("fail A b", "text", json!({})),
+                cell("out never", "text", json!({})),
+            ],
+        ),
+        bench.notebook("dies.ipynb", &[cell("die", "text", json!({}))]),
+        bench.notebook("empty.ipynb", &[empty]),
+        bench.notebook(
+            "slip.ipynb",
+            &[cell("die", "text", json!({"tags": ["number"]}))],
+        ),
+        bench.notebook("damaged.ipynb", &[]),
+    ];
+    fs::write(&paths[4], "{").unwrap();
+    let (outcome, report) = bench.test(&paths, false).await;
+    assert_eq!(outcome, Outcome::Failed);
+    assert_eq!(report, "\
+FAILED raises.ipynb: 2 cells in TIME
+  cell 1 differs: out new
+    - stored
+    + now
+      [stdout]
+    - old
+    + new
+  cell 2 failed: fail A b
+    A: b
+FAILED dies.ipynb: 1 cell in TIME
+  cell 1 did not finish: die
+    the kernel died (exit code 3) while the notebook ran; the end of its stderr:
+    scripted kernel starting
+    scripted kernel: told to die
+FAILED empty.ipynb: 0 cells in TIME
+  no stored outputs to compare with: look at what `torchbook run` shows, then store it with `torchbook test --update`
+FAILED slip.ipynb: 0 cells in TIME
+  cell 1 cannot be checked: die
+    the tag `number` needs metadata: {\"torchbook\": {\"number\": {\"min\": 0.98, \"max\": 1.0}}}
+FAILED damaged.ipynb: 0 cells in TIME
+  not a notebook: expected JSON, but EOF while parsing an object at line 1 column 1; a merge conflict or an interrupted download looks like this
+test result: FAILED. 0 notebooks passed, 5 failed, in TIME
+");
+}
+
+#[tokio::test]
+async fn an_update_stores_what_passes_the_checks_that_need_no_stored_output() {
+    let bench = Bench::new();
+    let good = bench.notebook("good.ipynb", &[cell("out new\\n", "old\n", json!({}))]);
+    let number = json!({"tags": ["number"], "torchbook": {"number": {"min": 0.98}}});
+    let bad = bench.notebook("bad.ipynb", &[cell("out 0.5\\n", "0.99\n", number)]);
+    let before = fs::read_to_string(&bad).unwrap();
+    let (outcome, report) = bench.test(&[good.clone(), bad.clone()], true).await;
+    assert_eq!(outcome, Outcome::Failed);
+    assert_eq!(
+        report,
+        "\
+ok     good.ipynb: 1 cell in TIME, updated
+FAILED bad.ipynb: 1 cell in TIME, not updated
+  cell 1 differs: out 0.5\\n
+    expected the last number to be at least 0.98, found 0.5
+test result: FAILED. 1 notebook passed, 1 failed, in TIME
+"
+    );
+    assert_eq!(fs::read_to_string(&bad).unwrap(), before);
+    let (_, report) = bench.test(std::slice::from_ref(&good), false).await;
+    assert!(report.starts_with("ok     good.ipynb"), "{report}");
+    let (_, report) = bench.test(&[good], true).await;
+    assert!(
+        report.starts_with("ok     good.ipynb: 1 cell in TIME, unchanged"),
+        "{report}"
+    );
+}
+
+#[test]
+fn folders_are_searched_without_checkpoints() {
+    let bench = Bench::new();
+    for name in [
+        "b.ipynb",
+        "a/c.ipynb",
+        ".ipynb_checkpoints/b-checkpoint.ipynb",
+        "a/notes.txt",
+    ] {
+        bench.notebook(name, &[]);
+    }
+    let mut found = Vec::new();
+    find_notebooks(&bench.path(""), &mut found).unwrap();
+    assert_eq!(found, [bench.path("a/c.ipynb"), bench.path("b.ipynb")]);
+
+    fs::create_dir(bench.path("empty")).unwrap();
+    let error = find_notebooks(&bench.path("empty"), &mut found)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.ends_with("/empty: no notebooks (*.ipynb) found"),
+        "{error}"
+    );
+    let error = find_notebooks(&bench.path("missing"), &mut found)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("/missing: cannot read the notebook: No such file"),
+        "{error}"
+    );
+}
