@@ -12,7 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::progress::{Reporter, Step};
+use super::progress::Reporter;
 use super::{Result, SetupError};
 
 /// Lines of output kept for an error message.
@@ -103,6 +103,7 @@ pub fn run_measured(
 
     let mut tail = VecDeque::new();
     let mut measured = Instant::now();
+    let mut most = 0;
     loop {
         match lines.recv_timeout(MEASURE_EVERY) {
             Ok(line) => {
@@ -118,7 +119,11 @@ pub fn run_measured(
         }
         if measured.elapsed() >= MEASURE_EVERY {
             measured = Instant::now();
-            report(&step, amount.as_ref());
+            if let Some(Amount { measure, total }) = &amount {
+                // Temporary files come and go; what is done does not become less.
+                most = measure().max(most);
+                step.bytes(most, Some(*total));
+            }
         }
     }
     let status = child
@@ -184,12 +189,6 @@ fn die_with_parent(command: &mut Command) {
         command.pre_exec(|| {
             set_parent_process_death_signal(Some(Signal::TERM)).map_err(io::Error::from)
         });
-    }
-}
-
-fn report(step: &Step, amount: Option<&Amount<'_>>) {
-    if let Some(amount) = amount {
-        step.bytes((amount.measure)(), Some(amount.total));
     }
 }
 

@@ -43,11 +43,12 @@ impl Layout {
         format!("libtorch {VERSION} {suffix}")
     }
 
-    /// Bytes written while it is made: the wheels, and everything in them beside each other.
-    fn bytes_written(self) -> u64 {
+    /// The most that its folder holds while it is made: the wheels and everything in them. Measured:
+    /// 1.72 GB of which 0.51 GB stay, and 5.87 GB of which 3.7 GB stay.
+    fn peak_bytes(self) -> u64 {
         match self {
             Self::Cpu => 1_800_000_000,
-            Self::Cuda => 7_000_000_000,
+            Self::Cuda => 6_000_000_000,
         }
     }
 }
@@ -93,7 +94,7 @@ fn install_where(
     }
     let staging = lock.stage()?;
     let folder = staging.path();
-    check_space(folder, layout.bytes_written(), free_space(folder))?;
+    check_space(folder, layout.peak_bytes(), free_space(folder))?;
     unpack(layout, &pip, folder, &title, reporter)?;
     slim::remove_python(folder)?;
     if layout == Layout::Cpu {
@@ -129,7 +130,7 @@ fn unpack(
     reporter: &Reporter,
 ) -> Result<()> {
     let torch = format!("torch=={VERSION}");
-    let bytes = layout.bytes_written();
+    let bytes = layout.peak_bytes();
     match layout {
         Layout::Cpu => {
             let packages = [&[torch.as_str()], &CPU_PACKAGES[..]].concat();

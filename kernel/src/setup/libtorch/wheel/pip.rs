@@ -1,6 +1,7 @@
 //! pip as a program: its call, and the meaning of its complaints.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::{bytes_below, disk_full};
@@ -12,7 +13,7 @@ const OLDEST_PIP: (u32, u32) = (21, 1);
 
 /// Choosing wheels by these and not by the Python that runs pip makes its version irrelevant: only
 /// the shared objects are wanted, and they are the same in the wheels for all Pythons.
-const WHEEL_TAGS: [&str; 14] = [
+const WHEEL_TAGS: [&str; 10] = [
     "--ignore-requires-python",
     "--only-binary=:all:",
     "--python-version",
@@ -22,13 +23,12 @@ const WHEEL_TAGS: [&str; 14] = [
     "--abi",
     "cp311",
     "--platform",
-    "manylinux_2_28_x86_64",
-    // pip takes a platform literally, so the older ones, which the NVIDIA wheels carry, are named too.
-    "--platform",
-    "manylinux_2_25_x86_64",
-    "--platform",
     "manylinux2014_x86_64",
 ];
+
+/// pip takes a platform literally, and NVIDIA's wheels carry many of these: for glibc 2.28, which
+/// torch needs, and older ones.
+const GLIBC_MINORS: RangeInclusive<u32> = 17..=28;
 
 /// A pip that is new enough.
 pub struct Pip<'a> {
@@ -157,12 +157,15 @@ impl<'a> Pip<'a> {
             ])
             .args(options)
             .args(WHEEL_TAGS)
+            .args(GLIBC_MINORS.map(|minor| format!("--platform=manylinux_2_{minor}_x86_64")))
             .arg("--target")
             .arg(folder)
             .args(packages)
             .env("TMPDIR", &temporary)
             // The user's settings for other uses of pip must not stop this one.
             .env("PIP_REQUIRE_VIRTUALENV", "false")
+            // Nothing is installed into a Python, so a warning of that is only in the way.
+            .env("PIP_ROOT_USER_ACTION", "ignore")
             .env_remove("PIP_TARGET")
             .env_remove("PIP_PREFIX");
         let amount = Amount {

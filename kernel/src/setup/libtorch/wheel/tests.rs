@@ -146,7 +146,7 @@ fn pip_is_asked_for_wheels_that_do_not_depend_on_its_own_python() {
     for part in [
         "--no-deps",
         "--python-version 3.11",
-        "--platform manylinux_2_28_x86_64",
+        "--platform=manylinux_2_28_x86_64",
         "torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85",
     ] {
         assert!(call.contains(part), "{part:?} is not in {call:?}");
