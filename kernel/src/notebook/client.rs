@@ -3,35 +3,26 @@
 //! What the events mean for a notebook is decided in [`super::execute`] and [`super::outputs`];
 //! the process behind the sockets is [`super::process`]'s.
 
-use std::future::Future;
-use std::net::Ipv4Addr;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use jupyter_protocol::connection_info::Transport;
 use jupyter_protocol::{
-    ConnectionInfo, ExecuteRequest, InputReply, InterruptRequest, JupyterMessage,
-    KernelInfoRequest, ReplyError, ReplyStatus, ShutdownRequest,
+    ExecuteRequest, InputReply, InterruptRequest, JupyterMessage, KernelInfoRequest, ReplyError,
+    ReplyStatus, ShutdownRequest,
 };
 use jupyter_zmq_client::{
     ClientControlConnection, ClientIoPubConnection, ClientShellConnection, ClientStdinConnection,
-    Connection, RawMessage, RuntimeError, create_client_control_connection,
-    create_client_heartbeat_connection, create_client_iopub_connection,
-    create_client_shell_connection_with_identity, create_client_stdin_connection_with_identity,
-    peer_identity_for_session,
+    Connection, RawMessage, RuntimeError,
 };
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tokio::net::TcpSocket;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use uuid::Uuid;
+use tokio::time::timeout;
 use zeromq::SocketRecv;
 
 use super::error::Error;
 use super::heartbeat::Heartbeat;
 use super::message::Message;
-use super::process::{KernelLaunch, KernelLog, KernelProcess};
+use super::process::{KernelLog, KernelProcess};
 
 /// How long a kernel may take for what should be quick.
 #[derive(Debug, Clone, Copy)]
@@ -68,98 +59,36 @@ pub(super) enum Event {
     InputRequest(Box<JupyterMessage>),
 }
 
-/// A kernel that has been started but has not answered yet.
-#[derive(Debug)]
-pub(super) struct StartingKernel {
-    process: KernelProcess,
-    connection_file: NamedTempFile,
-    connection: ConnectionInfo,
-    _ports: [TcpSocket; 5],
-}
-
 /// A kernel that answers. Dropping it kills the process and removes the connection file.
 pub(super) struct KernelClient {
     process: KernelProcess,
-    shell: ClientShellConnection,
-    iopub: ClientIoPubConnection,
-    control: ClientControlConnection,
-    stdin: ClientStdinConnection,
-    heartbeat: Heartbeat,
+    sockets: Sockets,
     exit: Option<ExitStatus>,
     kernel_info: Value,
     _connection_file: NamedTempFile,
 }
 
-impl StartingKernel {
-    /// Starts the process in a folder.
-    pub(super) async fn spawn(launch: &KernelLaunch, folder: &Path) -> Result<Self, Error> {
-        let ports = reserve_ports().map_err(connecting("find free ports"))?;
-        let number = |index: usize| ports[index].local_addr().map(|address| address.port());
-        let number = |index| number(index).map_err(connecting("find free ports"));
-        let connection = ConnectionInfo {
-            ip: Ipv4Addr::LOCALHOST.to_string(),
-            transport: Transport::TCP,
-            shell_port: number(0)?,
-            iopub_port: number(1)?,
-            stdin_port: number(2)?,
-            control_port: number(3)?,
-            hb_port: number(4)?,
-            key: Uuid::new_v4().to_string(),
-            signature_scheme: "hmac-sha256".to_owned(),
-            kernel_name: launch.kernelspec["name"].as_str().map(str::to_owned),
-        };
-        let connection_file = write_connection_file(&connection)
-            .map_err(|error| connecting("write the connection file")(error))?;
-        let process = KernelProcess::spawn(launch, connection_file.path(), folder)?;
-        Ok(StartingKernel {
-            process,
-            connection_file,
-            connection,
-            _ports: ports,
-        })
-    }
-
-    /// What the kernel writes on stderr while it starts.
-    pub(super) fn log(&self) -> KernelLog {
-        self.process.log().clone()
-    }
-
-    /// Waits until the kernel answers and its output reaches us.
-    pub(super) async fn ready(mut self, patience: &Patience) -> Result<KernelClient, Error> {
-        let deadline = Instant::now() + patience.start;
-        let silent = |log: &KernelLog| Error::KernelSilent {
-            expected: "answer kernel_info_request",
-            seconds: patience.start.as_secs(),
-            stderr: log.text(),
-        };
-        let connected = tokio::select! {
-            result = timeout_at(deadline, connect(&self.connection)) => result,
-            status = self.process.exited() => {
-                return Err(self.process.death(status, "while it was starting").await);
-            }
-        };
-        let (shell, iopub, control, stdin, heartbeat) =
-            connected.map_err(|_| silent(self.process.log()))??;
-        let mut client = KernelClient {
-            process: self.process,
-            shell,
-            iopub,
-            control,
-            stdin,
-            heartbeat,
-            exit: None,
-            kernel_info: Value::Null,
-            _connection_file: self.connection_file,
-        };
-        match timeout_at(deadline, client.introduce()).await {
-            Ok(result) => result?,
-            Err(_) => return Err(silent(client.process.log())),
-        }
-        Ok(client)
-    }
+/// Our ends of the kernel's five sockets.
+pub(super) struct Sockets {
+    pub(super) shell: ClientShellConnection,
+    pub(super) iopub: ClientIoPubConnection,
+    pub(super) control: ClientControlConnection,
+    pub(super) stdin: ClientStdinConnection,
+    pub(super) heartbeat: Heartbeat,
 }
 
 impl KernelClient {
+    /// A client whose sockets are connected, but whose kernel has not answered yet.
+    pub(super) fn new(process: KernelProcess, sockets: Sockets, file: NamedTempFile) -> Self {
+        KernelClient {
+            process,
+            sockets,
+            exit: None,
+            kernel_info: Value::Null,
+            _connection_file: file,
+        }
+    }
+
     /// The content of the kernel's `kernel_info_reply`.
     pub(super) fn kernel_info(&self) -> &Value {
         &self.kernel_info
@@ -167,7 +96,7 @@ impl KernelClient {
 
     /// Whether the kernel's process lives but does not answer.
     pub(super) fn is_hanging(&self) -> bool {
-        self.heartbeat.is_missing()
+        self.sockets.heartbeat.is_missing()
     }
 
     /// What the kernel writes on stderr.
@@ -189,20 +118,19 @@ impl KernelClient {
         // JupyterLab names the cell in the same way.
         let request = JupyterMessage::from(request).with_metadata(json!({ "cellId": cell_id }));
         let id = request.header.msg_id.clone();
-        self.shell
-            .send(request)
-            .await
-            .map_err(connecting("send a cell"))?;
-        Ok(id)
+        match self.sockets.shell.send(request).await {
+            Ok(()) => Ok(id),
+            Err(error) => Err(self.failure("send a cell", error).await),
+        }
     }
 
     /// Asks the kernel to interrupt the running cell.
     pub(super) async fn interrupt(&mut self) -> Result<(), Error> {
         let request = JupyterMessage::from(InterruptRequest {});
-        self.control
-            .send(request)
-            .await
-            .map_err(connecting("interrupt a cell"))
+        match self.sockets.control.send(request).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failure("interrupt a cell", error).await),
+        }
     }
 
     /// Tells a cell that asks for input that nobody is there.
@@ -217,10 +145,10 @@ impl KernelClient {
             })),
         };
         let reply = refusal.as_child_of(request);
-        self.stdin
-            .send(reply)
-            .await
-            .map_err(connecting("answer a request for input"))
+        match self.sockets.stdin.send(reply).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failure("answer a request for input", error).await),
+        }
     }
 
     /// Waits for the next thing that the kernel says. May be dropped and called again.
@@ -242,10 +170,9 @@ impl KernelClient {
                 Some(Received::Nothing) => {}
                 Some(Received::Exit(status)) => self.exit = Some(status),
                 Some(Received::Failure(error)) => {
-                    // A reset connection is how a death is seen from here; the process tells.
-                    match timeout(Duration::from_secs(2), self.process.exited()).await {
-                        Ok(status) => self.exit = Some(status),
-                        Err(_) => return Err(connecting("read from it")(error)),
+                    let failure = self.failure("read from it", error).await;
+                    if self.exit.is_none() {
+                        return Err(failure);
                     }
                 }
                 None => {
@@ -262,7 +189,7 @@ impl KernelClient {
             return;
         }
         let request = JupyterMessage::from(ShutdownRequest { restart: false });
-        if self.control.send(request).await.is_ok() {
+        if self.sockets.control.send(request).await.is_ok() {
             // Reading on, since a kernel may block on output that nobody takes.
             let ended = async { while self.next_event().await.is_ok() {} };
             let _ = timeout(patience.shutdown, ended).await;
@@ -274,16 +201,15 @@ impl KernelClient {
     /// A subscription takes effect some time after it was made, and what a kernel publishes
     /// before is lost. So the first cell waits until IOPub has said anything: `iopub_welcome`
     /// from a kernel that has it, else the status of one of these requests.
-    async fn introduce(&mut self) -> Result<(), Error> {
+    pub(super) async fn introduced(mut self) -> Result<Self, Error> {
         let mut is_subscribed = false;
         let mut info = None;
         loop {
             let request = JupyterMessage::from(KernelInfoRequest {});
             let id = request.header.msg_id.clone();
-            self.shell
-                .send(request)
-                .await
-                .map_err(connecting("send kernel_info_request"))?;
+            if let Err(error) = self.sockets.shell.send(request).await {
+                return Err(self.failure("send kernel_info_request", error).await);
+            }
             let mut is_replied = false;
             while !is_replied || !is_subscribed {
                 let event = match is_replied {
@@ -304,8 +230,22 @@ impl KernelClient {
             }
             if is_subscribed && let Some(info) = info {
                 self.kernel_info = info;
-                return Ok(());
+                return Ok(self);
             }
+        }
+    }
+
+    /// What a failing socket means: mostly that the process has ended, which it tells itself.
+    async fn failure(&mut self, doing: &'static str, error: impl ToString) -> Error {
+        match timeout(Duration::from_secs(2), self.process.exited()).await {
+            Ok(status) => {
+                self.exit = Some(status);
+                self.process.death(status, "while the notebook ran").await
+            }
+            Err(_) => Error::Connection {
+                doing,
+                detail: error.to_string(),
+            },
         }
     }
 
@@ -313,14 +253,14 @@ impl KernelClient {
         tokio::select! {
             // Output first, so that what a dying kernel said comes before its end.
             biased;
-            message = read(&mut self.iopub) => Received::from(message, Event::Output),
-            message = read(&mut self.shell) => Received::from(message, Event::Reply),
-            message = self.stdin.read() => match message {
+            message = read(&mut self.sockets.iopub) => Received::from(message, Event::Output),
+            message = read(&mut self.sockets.shell) => Received::from(message, Event::Reply),
+            message = self.sockets.stdin.read() => match message {
                 Ok(message) => Received::Event(Event::InputRequest(Box::new(message))),
                 Err(error) => Received::Failure(error.to_string()),
             },
             // Replies to interrupt and shutdown: their effect shows elsewhere.
-            message = read(&mut self.control) => match message {
+            message = read(&mut self.sockets.control) => match message {
                 Ok(_) => Received::Nothing,
                 Err(error) => Received::Failure(error.to_string()),
             },
@@ -360,84 +300,4 @@ async fn read<S: SocketRecv>(
     Ok(message
         .inspect_err(|reason| tracing::warn!("message skipped: {reason}"))
         .ok())
-}
-
-type Sockets = (
-    ClientShellConnection,
-    ClientIoPubConnection,
-    ClientControlConnection,
-    ClientStdinConnection,
-    Heartbeat,
-);
-
-async fn connect(connection: &ConnectionInfo) -> Result<Sockets, Error> {
-    let session = Uuid::new_v4().to_string();
-    // The kernel finds the stdin socket of a cell's sender by this identity.
-    let identity = peer_identity_for_session(&session).map_err(connecting("name ourselves"))?;
-    // IOPub first: it needs a head start to be subscribed before output comes.
-    let iopub = persistently(|| create_client_iopub_connection(connection, "", &session)).await;
-    let shell = persistently(|| {
-        create_client_shell_connection_with_identity(connection, &session, identity.clone())
-    });
-    let shell = shell.await;
-    let control = persistently(|| create_client_control_connection(connection, &session)).await;
-    let stdin = persistently(|| {
-        create_client_stdin_connection_with_identity(connection, &session, identity.clone())
-    });
-    let stdin = stdin.await;
-    let heartbeat = persistently(|| create_client_heartbeat_connection(connection)).await;
-    Ok((shell, iopub, control, stdin, Heartbeat::start(heartbeat)))
-}
-
-/// Tries until it works: the caller has a deadline and watches the process.
-///
-/// Gives each attempt a second more than the last. zeromq's own retries wait twice as long each
-/// time, up to 30 s, while a kernel that starts under load binds its ports whenever it gets there.
-async fn persistently<T, F>(attempt: impl Fn() -> F) -> T
-where
-    F: Future<Output = Result<T, RuntimeError>>,
-{
-    let mut patience = Duration::from_secs(1);
-    loop {
-        match timeout(patience, attempt()).await {
-            Ok(Ok(connection)) => return connection,
-            Ok(Err(error)) => {
-                tracing::debug!("connecting to the kernel again: {error}");
-                sleep(Duration::from_millis(50)).await;
-            }
-            Err(_) => patience += Duration::from_secs(1),
-        }
-    }
-}
-
-/// Five ports that the system gives to nobody who has not been told their numbers.
-///
-/// A socket that is bound but does not listen lets another one bind the same port if both set
-/// SO_REUSEADDR, as ZeroMQ does. With listeners that are closed for the kernel
-/// (`peek_ports_with_listeners`), 1 of 60 kernels of a parallel test run found its port taken.
-fn reserve_ports() -> std::io::Result<[TcpSocket; 5]> {
-    let reserve = || -> std::io::Result<TcpSocket> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        Ok(socket)
-    };
-    Ok([reserve()?, reserve()?, reserve()?, reserve()?, reserve()?])
-}
-
-/// Temporary files are readable by their owner alone, which the key in this one needs.
-fn write_connection_file(connection: &ConnectionInfo) -> std::io::Result<NamedTempFile> {
-    let file = tempfile::Builder::new()
-        .prefix("torchbook-kernel-")
-        .suffix(".json")
-        .tempfile()?;
-    serde_json::to_writer_pretty(&file, connection)?;
-    Ok(file)
-}
-
-fn connecting<E: ToString>(doing: &'static str) -> impl Fn(E) -> Error {
-    move |error| Error::Connection {
-        doing,
-        detail: error.to_string(),
-    }
 }

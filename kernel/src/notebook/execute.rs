@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::client::{Event, KernelClient, Patience, StartingKernel};
+use super::client::{Event, KernelClient, Patience};
 use super::document::{CodeCell, Notebook};
 use super::ending::{CellLabel, Ending};
 use super::error::Error;
@@ -19,6 +19,7 @@ use super::message::Message;
 use super::outputs::Outputs;
 use super::process::KernelLaunch;
 use super::progress::Progress;
+use super::start::StartingKernel;
 
 /// How notebooks are executed.
 #[derive(Debug, Clone)]
@@ -112,16 +113,10 @@ pub(super) async fn execute(
         .iter()
         .map(|cell| cell.position)
         .collect();
-    let is_stuck = matches!(
-        ending,
-        Ending::TimedOut {
-            is_killed: true,
-            ..
-        } | Ending::Interrupted { .. }
-            | Ending::KernelLost { .. }
-    );
-    if !is_stuck {
-        run.client.shutdown(&settings.patience).await;
+    // Also for a kernel whose cell still runs: it can clean up behind itself, up to a point.
+    tokio::select! {
+        () = run.client.shutdown(&settings.patience) => {}
+        _ = run.interrupts.next() => {}
     }
     Ok(Execution { ending, executed })
 }

@@ -7,6 +7,7 @@
 mod checks;
 mod client;
 mod compare;
+mod discover;
 mod document;
 mod ending;
 mod error;
@@ -23,8 +24,10 @@ mod regression;
 mod run;
 #[cfg(test)]
 mod scripted_kernel;
+mod start;
 mod terminal;
 mod transcript;
+mod upgrade;
 
 pub use document::{CodeCell, Notebook};
 pub use error::Error;

@@ -94,6 +94,10 @@ impl Progress {
 
     /// A notebook with so many code cells is next.
     pub(super) fn begin_notebook(&mut self, total: usize) {
+        // The last notebook's end has taken the line away.
+        if let Some(bar) = &self.bar {
+            bar.reset();
+        }
         self.total = total;
         self.cell = None;
         self.since = Instant::now();

@@ -3,14 +3,13 @@
 //! Which cells are compared how is [`super::checks`]'s, the comparing [`super::compare`]'s.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::checks::Checks;
 use super::client::Patience;
 use super::compare::compare;
+use super::discover::find_notebooks;
 use super::document::{CodeCell, Notebook, check_writable};
 use super::ending::{CellLabel, Ending};
 use super::error::Error;
@@ -277,47 +276,6 @@ fn has_outputs(notebook: &Notebook) -> bool {
     let was_executed =
         |cell: CodeCell<'_>| !cell.outputs.is_empty() || cell.execution_count.is_some();
     cells.peek().is_none() || cells.any(was_executed)
-}
-
-/// Adds a notebook, or all notebooks below a folder in the order of their names.
-fn find_notebooks(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let read = |source: io::Error| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    if !fs::metadata(path).map_err(read)?.is_dir() {
-        found.push(path.to_owned());
-        return Ok(());
-    }
-    let before = found.len();
-    search(path, found).map_err(read)?;
-    if found.len() == before {
-        return Err(Error::NoNotebooks {
-            path: path.to_owned(),
-        });
-    }
-    Ok(())
-}
-
-fn search(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        // Hidden ones hold no notebooks of the user's own: Jupyter's .ipynb_checkpoints first.
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            search(&path, found)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "ipynb")
-        {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

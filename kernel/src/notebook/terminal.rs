@@ -54,7 +54,9 @@ impl Terminal {
 
     /// The last line with something on it, without colours.
     pub(super) fn latest_line(&self) -> String {
-        let line: String = self.line.iter().map(|glyph| glyph.character).collect();
+        // Enough for any display, and cheap for a cell that prints megabytes without a newline.
+        let glyphs = self.line.iter().take(300);
+        let line: String = glyphs.map(|glyph| glyph.character).collect();
         if !line.trim().is_empty() {
             return line.trim().to_owned();
         }

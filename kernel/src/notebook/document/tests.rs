@@ -1,4 +1,5 @@
 use super::*;
+use serde_json::json;
 
 const JUPYTER: &str = include_str!("jupyter.ipynb");
 

@@ -1,6 +1,8 @@
 use super::super::scripted_kernel::{self, Page};
 use super::*;
 use serde_json::{Value, json};
+use std::fs;
+use std::io;
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -197,37 +199,5 @@ test result: FAILED. 1 notebook passed, 1 failed, in TIME
     assert!(
         report.starts_with("ok     good.ipynb: 1 cell in TIME, unchanged"),
         "{report}"
-    );
-}
-
-#[test]
-fn folders_are_searched_without_checkpoints() {
-    let bench = Bench::new();
-    for name in [
-        "b.ipynb",
-        "a/c.ipynb",
-        ".ipynb_checkpoints/b-checkpoint.ipynb",
-        "a/notes.txt",
-    ] {
-        bench.notebook(name, &[]);
-    }
-    let mut found = Vec::new();
-    find_notebooks(&bench.path(""), &mut found).unwrap();
-    assert_eq!(found, [bench.path("a/c.ipynb"), bench.path("b.ipynb")]);
-
-    fs::create_dir(bench.path("empty")).unwrap();
-    let error = find_notebooks(&bench.path("empty"), &mut found)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.ends_with("/empty: no notebooks (*.ipynb) found"),
-        "{error}"
-    );
-    let error = find_notebooks(&bench.path("missing"), &mut found)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("/missing: cannot read the notebook: No such file"),
-        "{error}"
     );
 }
