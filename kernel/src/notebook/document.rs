@@ -142,7 +142,9 @@ impl Notebook {
     /// Stores what the kernel said about its language, and a kernelspec if there is none yet.
     pub fn describe_kernel(&mut self, language_info: Value, kernelspec: Value) {
         let metadata = &mut self.root["metadata"];
-        metadata["language_info"] = language_info;
+        if language_info.is_object() {
+            metadata["language_info"] = language_info;
+        }
         if metadata["kernelspec"]
             .get("name")
             .is_none_or(|name| !name.is_string())

@@ -169,15 +169,8 @@ impl Job {
         let folder = folder_of(&self.path);
         let execution = execute(&mut self.notebook, folder, settings, interrupts, progress).await?;
 
-        // An interrupted start has changed nothing worth a new file.
-        let stored_in = self
-            .target
-            .as_ref()
-            .filter(|_| !execution.executed.is_empty());
-        if let Some(target) = stored_in {
-            self.notebook.write(target)?;
-        }
-        if let Some(problem) = execution.ending.problem() {
+        let problem = execution.ending.problem();
+        if let Some(problem) = &problem {
             let problem = format!("{path}: {problem}");
             let is_plain = !progress.has_colours();
             progress.note(&if is_plain {
@@ -185,7 +178,13 @@ impl Job {
             } else {
                 problem
             });
-            if let Some(target) = stored_in {
+        }
+        // A run that was stopped before its first cell has nothing worth a new file.
+        let is_stored = problem.is_none() || !execution.executed.is_empty();
+        let stored_in = self.target.as_ref().filter(|_| is_stored);
+        if let Some(target) = stored_in {
+            self.notebook.write(target)?;
+            if problem.is_some() {
                 progress.note(&format!("the outputs so far are in {}", target.display()));
             }
         }
