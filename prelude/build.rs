@@ -1,17 +1,18 @@
 //! Links `libtorchbook.so` so that cells, which are separate shared objects, can use it.
 //!
-//! What libtorch is and where it comes from is decided before: by torch-sys's own build script, which hands its
-//! folder over in `DEP_TCH_LIBTORCH_LIB`.
+//! What libtorch is and where it comes from is decided before: by torch-sys's own build script,
+//! which hands its folder over in `DEP_TCH_LIBTORCH_LIB`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// torch-sys's C functions, by prefix. Cells instantiate tch's generics (`Tensor::from_slice`), whose code calls
-/// them from the cell; a Rust dylib does not export them by itself, and the cell's dlopen then fails with
-/// "undefined symbol: at_tensor_of_data". The linker merges this list with the one that rustc writes.
+/// torch-sys's C functions, by prefix. Cells instantiate tch's generics (`Tensor::from_slice`),
+/// whose code calls them from the cell; a Rust dylib does not export them by itself, and the cell's
+/// dlopen then fails with "undefined symbol: at_tensor_of_data". The linker merges this list with
+/// the one that rustc writes.
 ///
-/// Every entry has a wildcard: a plain name must exist in every target that links, and test binaries do not pull
-/// every symbol in.
+/// Every entry has a wildcard: a plain name must exist in every target that links, and test
+/// binaries do not pull every symbol in.
 const EXPORTED: &str =
     "{ global: at_*; atc_*; atg_*; atm_*; ato_*; ats_*; get_and_reset_last_err*; torchbook_*; };\n";
 
@@ -32,8 +33,8 @@ fn main() {
         return;
     };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", libtorch.display());
-    // The linker's default, --as-needed, drops libtorch_cuda, of which no symbol is used directly; without it
-    // CUDA is reported as unavailable.
+    // The linker's default, --as-needed, drops libtorch_cuda, of which no symbol is used directly;
+    // without it CUDA is reported as unavailable.
     println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
     println!("cargo:rustc-link-arg=-ltorch_cpu");
     if libtorch.join("libtorch_cuda.so").exists() {

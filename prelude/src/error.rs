@@ -1,13 +1,15 @@
 //! The one error type of the prelude, and its `Result`.
 //!
-//! A message says what was attempted and where, what was expected, what was received, and what to do next: in a
-//! notebook it is the only thing the reader sees. The checks themselves stand at the doors of the public calls.
+//! A message says what was attempted and where, what was expected, what was received, and what to
+//! do next: in a notebook it is the only thing the reader sees. The checks themselves stand at the
+//! doors of the public calls.
 
 use std::path::PathBuf;
 
 use tch::TchError;
 
-/// `Result` with [`Error`] unless another error type is named, so that it can replace std's in a cell.
+/// `Result` with [`Error`] unless another error type is named, so that it can replace std's in a
+/// cell.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong in the prelude.

@@ -1,26 +1,102 @@
-//! What torchbook's cells have in scope: Keras's vocabulary on libtorch, with displays for notebooks.
-pub mod child;
+//! What torchbook's cells have in scope: Keras's vocabulary on libtorch, with displays for
+//! notebooks.
+//!
+//! `use torchbook::*;` is a notebook's first line, and the list at the end of this file is
+//! everything it brings.
+//!
+//! ```no_run
+//! use torchbook::*;
+//!
+//! println!("{}", versions());
+//! let ((image_train, label_train), (image_test, label_test)) = mnist::load_data()?;
+//! show_grid(&image_train, &label_train, 5)?;
+//!
+//! let x_train = image_train.reshape_to((60000, 28, 28, 1))?.to_float32() / 255.0;
+//! let x_test = image_test.reshape_to((10000, 28, 28, 1))?.to_float32() / 255.0;
+//! let (x_train, x_val, y_train, y_val) = train_test_split(&x_train, &label_train, 0.1, 1)?;
+//!
+//! let mut cnn = Sequential::new([
+//!     Input::new((28, 28, 1)).into(),
+//!     Conv2D::new(64, (5, 5)).strides((2, 2)).into(),
+//!     BatchNormalization::new().into(),
+//!     Activation::relu().into(),
+//!     Flatten::new().into(),
+//!     Dense::new(128).into(),
+//!     BatchNormalization::new().into(),
+//!     Activation::relu().into(),
+//!     Dense::new(10).into(),
+//!     Activation::softmax().into(),
+//! ])?;
+//! cnn.summary();
+//! cnn.compile(SparseCategoricalCrossentropy::new(), Adam::new(), [Accuracy.named("acc")])?;
+//! let history = cnn.fit(&x_train, &y_train).validation_data(&x_val, &y_val).epochs(5).run()?;
+//!
+//! let y_pred = cnn.predict(&x_test)?;
+//! show_predictions(&image_test, &y_pred, 7)?;
+//! println!("{}", cnn.evaluate(&x_test, &label_test)?);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! tch stays usable beside it: [`Tensor`], [`nn`], [`Kind`], [`Device`] are tch's own.
+//!
+//! Errors are values: calls that can fail return [`Result`], and `?` ends a cell with the message.
+//! Operators such as `x / 255.0` panic, as Rust's own do.
+
+mod child;
 mod data;
 mod device;
 mod display;
 mod error;
+mod figures;
+mod initializers;
+mod losses;
+mod metrics;
+mod model;
+mod optimizers;
 mod random;
 mod shape;
 mod tensor;
-mod training {
-    pub mod interrupt;
-}
+#[cfg(test)]
+mod testing;
+mod training;
 
-pub use data::{fashion_mnist, mnist, split::train_test_split};
+// ---- The user's vocabulary, in the order of a notebook. ----
+
 pub use device::{Versions, default_device, versions};
+pub use error::{Error, Result};
+pub use random::set_random_seed;
+
+pub use data::split::train_test_split;
+pub use data::{TrainAndTest, fashion_mnist, mnist};
+pub use shape::Shape;
+pub use tensor::TensorExt;
+
+pub use initializers::Initializer;
+pub use model::Mode;
+pub use model::layers::{
+    Activation, AnyLayer, BatchNormalization, Conv2D, Dense, Flatten, Input, Layer, ModelOutput,
+    OutputForm, Padding, Pair,
+};
+pub use model::names::clear_session;
+pub use model::sequential::Sequential;
+pub use model::summary::Summary;
+pub use model::weight::{AxisOrder, Weight};
+
+pub use losses::{
+    BinaryCrossentropy, CategoricalCrossentropy, IntoLoss, Loss, MeanAbsoluteError,
+    MeanSquaredError, SparseCategoricalCrossentropy,
+};
+pub use metrics::{Accuracy, IntoMetrics, Metric, MetricState, Named};
+pub use optimizers::{Adam, IntoOptimizer, Optimizer, SGD};
+
+pub use training::fit::Fit;
+pub use training::history::{History, Logs};
+pub use training::interrupt;
+
 pub use display::input::{input, password};
 pub use display::value::EvcxrDisplay;
 pub use display::{DisplayHandle, Rich, clear_output};
-pub use error::{Error, Result};
-pub use random::set_random_seed;
-pub use shape::Shape;
-pub use tensor::TensorExt;
-pub use training::interrupt;
+pub use figures::{show_grid, show_predictions};
 
 pub use plotters;
 pub use tch;

@@ -1,4 +1,5 @@
-//! Randomness that does not depend on libtorch: permutations equal to NumPy's, and the session's seed.
+//! Randomness that does not depend on libtorch: permutations equal to NumPy's, and the session's
+//! seed.
 //!
 //! Initial weights come from libtorch's own generator, which [`set_random_seed`] seeds, too.
 
@@ -31,8 +32,8 @@ impl RandomState {
     /// A number from 0 to `max`, both included, by rejection.
     ///
     /// # Source
-    /// numpy/random/src/distributions/distributions.c, `random_interval`: 32-bit draws, masked with the smallest
-    /// 2^k - 1 that reaches `max`.
+    /// numpy/random/src/distributions/distributions.c, `random_interval`: 32-bit draws, masked with
+    /// the smallest 2^k - 1 that reaches `max`.
     fn interval(&mut self, max: usize) -> usize {
         let mask = usize::MAX >> max.leading_zeros();
         loop {
@@ -51,7 +52,8 @@ impl RandomState {
 /// Where a `fit` without a seed of its own takes one from.
 static SESSION: Mutex<Option<RandomState>> = Mutex::new(None);
 
-/// Makes what follows repeatable: initial weights, shuffling, and whatever else draws from libtorch's generator.
+/// Makes what follows repeatable: initial weights, shuffling, and whatever else draws from
+/// libtorch's generator.
 ///
 /// # Example
 /// ```
@@ -87,7 +89,8 @@ fn system_seed() -> u32 {
 mod tests {
     use super::*;
 
-    // Vectors made with numpy 2 by `RandomState(seed).permutation(n)`; see tests/reference/make_reference.py.
+    // Vectors made with numpy 2 by `RandomState(seed).permutation(n)`; see
+    // tests/reference/make_reference.py.
     #[test]
     fn permutations_equal_numpys() {
         assert_eq!(

@@ -1,7 +1,7 @@
 //! The shape of a tensor, printed as Python prints a tuple.
 //!
-//! Conversions from tuples, arrays and vectors make `(28, 28, 1)` acceptable wherever a shape is wanted. What a
-//! tensor can do with a shape is in `tensor/`.
+//! Conversions from tuples, arrays and vectors make `(28, 28, 1)` acceptable wherever a shape is
+//! wanted. What a tensor can do with a shape is in `tensor/`.
 
 use std::fmt;
 use std::ops::Deref;

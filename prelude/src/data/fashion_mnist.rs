@@ -1,11 +1,13 @@
-//! Fashion-MNIST: 70,000 grey images of clothes in ten classes, a harder stand-in for MNIST in the same format.
+//! Fashion-MNIST: 70,000 grey images of clothes in ten classes, a harder stand-in for MNIST in the
+//! same format.
 
 use super::TrainAndTest;
 use super::folder::Dataset;
 use super::idx;
 use crate::Result;
 
-/// Loads the images `(60000, 28, 28)` and `(10000, 28, 28)` and their labels `(60000,)` and `(10000,)`, all as bytes.
+/// Loads the images `(60000, 28, 28)` and `(10000, 28, 28)` and their labels `(60000,)` and
+/// `(10000,)`, all as bytes.
 ///
 /// Where the files are looked for: [`mnist::load_data`](super::mnist::load_data), with
 /// `TORCHBOOK_FASHION_MNIST_DIR` as the variable's name.

@@ -1,7 +1,7 @@
 //! Where a dataset's files lie on this machine.
 //!
-//! The user's folder, else the cache, else the kernel's own program is asked to fetch them. What is in the files is
-//! `idx.rs`'s business.
+//! The user's folder, else the cache, else the kernel's own program is asked to fetch them. What is
+//! in the files is `idx.rs`'s business.
 
 use std::env;
 use std::ffi::OsString;
@@ -72,7 +72,8 @@ impl Dataset {
             .then_some(folder)
     }
 
-    /// Runs `torchbook data NAME`, whose progress the user sees on stderr and whose last line names the folder.
+    /// Runs `torchbook data NAME`, whose progress the user sees on stderr and whose last line names
+    /// the folder.
     fn fetch(self) -> Result<PathBuf> {
         let program = non_empty("TORCHBOOK_EXE").unwrap_or_else(|| "torchbook".into());
         let unavailable = |reason: String| Error::DatasetUnavailable {
@@ -104,7 +105,8 @@ impl Dataset {
     }
 }
 
-/// `$TORCHBOOK_CACHE`, else `torchbook` in the user's cache folder; the kernel looks in the same place.
+/// `$TORCHBOOK_CACHE`, else `torchbook` in the user's cache folder; the kernel looks in the same
+/// place.
 fn cache_root() -> Option<PathBuf> {
     if let Some(root) = non_empty("TORCHBOOK_CACHE") {
         return Some(root.into());

@@ -1,7 +1,7 @@
 //! Checks and reads the IDX files of MNIST and its like.
 //!
-//! The `mnist` crate does the parsing. It panics on files that are missing, cut or something else, so everything it
-//! assumes is checked here first.
+//! The `mnist` crate does the parsing. It panics on files that are missing, cut or something else,
+//! so everything it assumes is checked here first.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -126,7 +126,8 @@ fn cannot_read(path: &Path, source: io::Error, dataset: Dataset) -> Error {
     }
 }
 
-/// A user's folder may hold the files as they are distributed, gzipped: they are unpacked into a temporary one.
+/// A user's folder may hold the files as they are distributed, gzipped: they are unpacked into a
+/// temporary one.
 fn unpack_if_gzipped(dataset: Dataset, folder: &Path) -> Result<Option<tempfile::TempDir>> {
     let packed = |file: &str| folder.join(format!("{file}.gz"));
     let needed = |file: &&&str| !folder.join(file).exists() && packed(file).exists();

@@ -7,15 +7,18 @@ use super::folder::Dataset;
 use super::idx;
 use crate::Result;
 
-/// Loads the images `(60000, 28, 28)` and `(10000, 28, 28)` and their labels `(60000,)` and `(10000,)`, all as bytes.
+/// Loads the images `(60000, 28, 28)` and `(10000, 28, 28)` and their labels `(60000,)` and
+/// `(10000,)`, all as bytes.
 ///
-/// The four IDX files are taken from the folder named by `TORCHBOOK_MNIST_DIR`, else from the cache, else
-/// `torchbook data mnist` is run, which fetches them once and shows its progress.
+/// The four IDX files are taken from the folder named by `TORCHBOOK_MNIST_DIR`, else from the
+/// cache, else `torchbook data mnist` is run, which fetches them once and shows its progress.
 ///
 /// # Errors
 /// [`Error::DatasetUnavailable`](crate::Error::DatasetUnavailable) if they cannot be had, and
-/// [`Error::MissingFile`](crate::Error::MissingFile), [`Error::WrongFileLength`](crate::Error::WrongFileLength) or
-/// [`Error::WrongFileContent`](crate::Error::WrongFileContent) for a folder whose files are not those of MNIST.
+/// [`Error::MissingFile`](crate::Error::MissingFile),
+/// [`Error::WrongFileLength`](crate::Error::WrongFileLength) or
+/// [`Error::WrongFileContent`](crate::Error::WrongFileContent) for a folder whose files are not
+/// those of MNIST.
 ///
 /// # Example
 /// ```no_run

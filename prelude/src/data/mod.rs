@@ -1,7 +1,8 @@
-//! Datasets and how they are cut: [`mnist`], [`fashion_mnist`], [`train_test_split`](split::train_test_split).
+//! Datasets and how they are cut: [`mnist`], [`fashion_mnist`],
+//! [`train_test_split`](split::train_test_split).
 //!
-//! Getting files from the network is not done here but by `torchbook data NAME`, which `folder.rs` starts when the
-//! cache is empty.
+//! Getting files from the network is not done here but by `torchbook data NAME`, which `folder.rs`
+//! starts when the cache is empty.
 
 pub mod fashion_mnist;
 mod folder;

@@ -5,14 +5,15 @@ use tch::Tensor;
 use crate::random::RandomState;
 use crate::{Error, Result, TensorExt};
 
-/// Shuffles and splits arrays into a larger and a smaller part; returns `(x_train, x_test, y_train, y_test)`.
+/// Shuffles and splits arrays into a larger and a smaller part; returns `(x_train, x_test, y_train,
+/// y_test)`.
 ///
-/// `test_size` is the share of the smaller part, between 0 and 1, and `random_state` the seed of the shuffle. The
-/// rows are the ones that scikit-learn chooses, in its order.
+/// `test_size` is the share of the smaller part, between 0 and 1, and `random_state` the seed of
+/// the shuffle. The rows are the ones that scikit-learn chooses, in its order.
 ///
 /// # Errors
-/// [`Error::LengthMismatch`] if `x` and `y` have different numbers of rows, [`Error::InvalidArgument`] if a part
-/// would be empty.
+/// [`Error::LengthMismatch`] if `x` and `y` have different numbers of rows,
+/// [`Error::InvalidArgument`] if a part would be empty.
 ///
 /// # Example
 /// ```
@@ -28,7 +29,8 @@ use crate::{Error, Result, TensorExt};
 /// ```
 ///
 /// # Source
-/// scikit-learn 1.9, `sklearn.model_selection.train_test_split` with `shuffle=True` and `stratify=None`.
+/// scikit-learn 1.9, `sklearn.model_selection.train_test_split` with `shuffle=True` and
+/// `stratify=None`.
 pub fn train_test_split(
     x: &Tensor,
     y: &Tensor,
@@ -82,7 +84,8 @@ mod tests {
     use super::*;
     use tch::{Device, Kind};
 
-    /// The vectors and hashes were made by scikit-learn 1.9.1; see tests/reference/make_reference.py.
+    /// The vectors and hashes were made by scikit-learn 1.9.1; see
+    /// tests/reference/make_reference.py.
     #[test]
     fn sixty_thousand_rows_are_split_as_by_scikit_learn() -> Result<()> {
         let (train, test) = split_rows(60_000, 0.1, 1)?;

@@ -1,7 +1,7 @@
 //! Sends on what a cell has printed without a newline.
 //!
-//! A cell can hold stdout's lock for as long as it likes, and std has no `try_lock` for it: so a thread of its own
-//! does the flushing, and the one who asked stops waiting after a while.
+//! A cell can hold stdout's lock for as long as it likes, and std has no `try_lock` for it: so a
+//! thread of its own does the flushing, and the one who asked stops waiting after a while.
 
 use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,8 @@ static FLUSHER: Flusher = Flusher {
     changed: Condvar::new(),
 };
 
-/// Flushes Rust's stdout and all of C's streams. Returns when that is done, or when it takes too long.
+/// Flushes Rust's stdout and all of C's streams. Returns when that is done, or when it takes too
+/// long.
 pub(crate) fn flush() {
     FLUSHER.flush();
 }
@@ -50,7 +51,8 @@ impl Flusher {
             state.thread_started = true;
         }
         if state.begun > state.done && state.asked > state.begun {
-            // The thread is stuck behind a lock and the next round is already asked for: no use in waiting again.
+            // The thread is stuck behind a lock and the next round is already asked for: no use in
+            // waiting again.
             return;
         }
         state.asked += 1;

@@ -1,7 +1,8 @@
-//! Display frames: marked lines of JSON in the stdout stream, which the kernel takes out and turns into messages.
+//! Display frames: marked lines of JSON in the stdout stream, which the kernel takes out and turns
+//! into messages.
 //!
-//! Only written when the kernel asks for them; elsewhere (a plain program, a test) the plain text is printed. The
-//! kernel's half is in kernel/src/display/.
+//! Only written when the kernel asks for them; elsewhere (a plain program, a test) the plain text
+//! is printed. The kernel's half is in kernel/src/display/.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -31,7 +32,8 @@ pub(crate) enum Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Writes the frame, or its plain text where no kernel reads. A closed stream is no error: nobody is looking.
+    /// Writes the frame, or its plain text where no kernel reads. A closed stream is no error:
+    /// nobody is looking.
     pub(crate) fn emit(&self) {
         let bytes = match frames_are_read() {
             true => self.to_bytes(),

@@ -1,6 +1,7 @@
 //! Asking the user for a line while a cell runs.
 //!
-//! The question goes out as a frame; the answer comes on the child's control thread, through `child.rs`.
+//! The question goes out as a frame; the answer comes on the child's control thread, through
+//! `child.rs`.
 
 use std::io::BufRead;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,8 +29,8 @@ static ARRIVED: Condvar = Condvar::new();
 /// Asks the user for a line of text, as Python's `input` does.
 ///
 /// # Errors
-/// [`Error::InputRefused`] where the front end has no way to ask (a notebook that is executed without a person),
-/// [`Error::Interrupted`] if the user stops the cell instead of answering.
+/// [`Error::InputRefused`] where the front end has no way to ask (a notebook that is executed
+/// without a person), [`Error::Interrupted`] if the user stops the cell instead of answering.
 pub fn input(prompt: &str) -> Result<String> {
     ask(prompt, false)
 }

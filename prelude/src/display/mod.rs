@@ -1,8 +1,8 @@
 //! Rich output: what a cell shows besides printed text.
 //!
-//! `frames.rs` writes to the kernel, `value.rs` shows a cell's last expression, `input.rs` asks the user, `flush.rs`
-//! sends printed text on. What is drawn comes from `figures/`
-//! and `training/progress.rs`.
+//! `frames.rs` writes to the kernel, `value.rs` shows a cell's last expression, `input.rs` asks the
+//! user, `flush.rs` sends printed text on. What is drawn comes from `figures/` and
+//! `training/progress.rs`.
 
 pub(crate) mod flush;
 pub(crate) mod frames;
@@ -124,7 +124,8 @@ pub fn clear_output(wait: bool) {
     Frame::Clear { wait }.emit();
 }
 
-/// Unique among the kernels whose outputs can lie in one notebook, so that a stored display is not overwritten.
+/// Unique among the kernels whose outputs can lie in one notebook, so that a stored display is not
+/// overwritten.
 fn fresh_display_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let started = SystemTime::now()

@@ -1,7 +1,8 @@
 //! Shows the value of a cell's last expression.
 //!
-//! evcxr ends such a cell with `(EXPRESSION).evcxr_display();` and, if that does not compile, compiles it a second
-//! time with another ending. One trait for everything that has `Debug` makes the first attempt succeed, always.
+//! evcxr ends such a cell with `(EXPRESSION).evcxr_display();` and, if that does not compile,
+//! compiles it a second time with another ending. One trait for everything that has `Debug` makes
+//! the first attempt succeed, always.
 
 use std::any::TypeId;
 use std::fmt::{self, Debug, Write};
@@ -10,7 +11,9 @@ use tch::Tensor;
 
 use super::Rich;
 use super::frames::Frame;
+use crate::model::summary::Summary;
 use crate::tensor::text;
+use crate::training::history::{History, Logs};
 
 /// Longer texts are cut: a front end stays responsive, and nobody reads a million numbers.
 const LONGEST_TEXT: usize = 50_000;
@@ -35,6 +38,12 @@ impl<T: Debug + ?Sized> EvcxrDisplay for T {
 fn rich_form<T: Debug + ?Sized>(value: &T) -> Rich {
     if let Some(tensor) = downcast::<T, Tensor>(value) {
         Rich::text(text::describe(tensor))
+    } else if let Some(summary) = downcast::<T, Summary>(value) {
+        summary.to_rich()
+    } else if let Some(history) = downcast::<T, History>(value) {
+        history.to_rich()
+    } else if let Some(logs) = downcast::<T, Logs>(value) {
+        Rich::text(logs.to_string())
     } else {
         Rich::text(debug_text(value))
     }
@@ -42,7 +51,8 @@ fn rich_form<T: Debug + ?Sized>(value: &T) -> Rich {
 
 /// The value as a `U`, if that is its type. `T` may hold borrows, which `Any` does not allow.
 fn downcast<T: ?Sized, U: 'static>(value: &T) -> Option<&U> {
-    // SAFETY: the types are equal, and so `value` points to a `U`; `U` holds no lifetimes that could differ.
+    // SAFETY: the types are equal, and so `value` points to a `U`; `U` holds no lifetimes that
+    // could differ.
     (typeid::of::<T>() == TypeId::of::<U>())
         .then(|| unsafe { &*std::ptr::from_ref(value).cast::<U>() })
 }
@@ -99,7 +109,8 @@ mod tests {
     fn a_tensor_is_recognised_also_behind_a_reference() {
         let tensor = Tensor::from_slice(&[1i64, 2]);
         check(&tensor, "Tensor (2,) Int64 on cpu\n[1, 2]");
-        // As in a cell that ends with `&tensor`: the trait is found for Tensor itself, not for &Tensor.
+        // As in a cell that ends with `&tensor`: the trait is found for Tensor itself, not for
+        // &Tensor.
         let borrowed = &tensor;
         borrowed.evcxr_display();
     }

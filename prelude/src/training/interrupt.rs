@@ -1,7 +1,7 @@
 //! The stop button: a flag that the SIGINT handler sets and that safe points read.
 //!
-//! Safe points are between two batches of `fit`, `evaluate` and `predict`, and in calls that wait for the user.
-//! Installing the handler and clearing the flag at a cell's start is `child.rs`.
+//! Safe points are between two batches of `fit`, `evaluate` and `predict`, and in calls that wait
+//! for the user. Installing the handler and clearing the flag at a cell's start is `child.rs`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,0 +1,79 @@
+//! What several tests share: the founding notebook's model, and numbers from Keras in
+//! tests/reference.
+
+use serde_json::Value;
+use tch::{Kind, Tensor};
+
+use crate::{
+    Activation, BatchNormalization, Conv2D, Dense, Flatten, Input, Result, Sequential, TensorExt,
+};
+
+/// The model of the founding notebook.
+pub(crate) fn founding_model() -> Result<Sequential> {
+    Sequential::new([
+        Input::new((28, 28, 1)).into(),
+        Conv2D::new(64, (5, 5)).strides((2, 2)).into(),
+        BatchNormalization::new().into(),
+        Activation::relu().into(),
+        Flatten::new().into(),
+        Dense::new(128).into(),
+        BatchNormalization::new().into(),
+        Activation::relu().into(),
+        Dense::new(10).into(),
+        Activation::softmax().into(),
+    ])
+}
+
+/// Arrays by name, made by tests/reference/make_reference.py.
+pub(crate) struct Reference(Value);
+
+/// The arrays in tests/reference/`name`.json.
+pub(crate) fn reference(name: &str) -> Reference {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference");
+    let path = format!("{folder}/{name}.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    Reference(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")))
+}
+
+impl Reference {
+    /// An array as 32-bit floats.
+    #[track_caller]
+    pub(crate) fn tensor(&self, name: &str) -> Tensor {
+        let numbers = |key: &str| -> Vec<f64> {
+            let list = self.0[name][key]
+                .as_array()
+                .unwrap_or_else(|| panic!("no array {name}"));
+            list.iter().filter_map(Value::as_f64).collect()
+        };
+        let shape: Vec<i64> = numbers("shape").iter().map(|&axis| axis as i64).collect();
+        Tensor::from_slice(&numbers("data"))
+            .reshape(&shape)
+            .to_kind(Kind::Float)
+    }
+
+    #[track_caller]
+    pub(crate) fn number(&self, name: &str) -> f64 {
+        self.tensor(name).double_value(&[])
+    }
+
+    /// Arrays `{stem}_0`, `{stem}_1`, … as far as they go.
+    pub(crate) fn tensors(&self, stem: &str) -> Vec<Tensor> {
+        let names = (0..).map(|i| format!("{stem}_{i}"));
+        let known = names.take_while(|name| self.0.get(name).is_some());
+        known.map(|name| self.tensor(&name)).collect()
+    }
+}
+
+/// Equal within `tolerance`, relative to numbers above 1 and absolute below.
+#[track_caller]
+pub(crate) fn close(actual: &Tensor, expected: &Tensor, tolerance: f64) {
+    assert_eq!(actual.shape(), expected.shape());
+    let _guard = tch::no_grad_guard();
+    let (actual, expected) = (actual.to_float64(), expected.to_float64());
+    let error = (&actual - &expected).abs() / expected.abs().clamp_min(1.0);
+    let largest = error.max().double_value(&[]);
+    assert!(
+        largest <= tolerance,
+        "off by {largest}: {actual:?} instead of {expected:?}"
+    );
+}

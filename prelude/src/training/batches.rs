@@ -1,0 +1,158 @@
+//! Samples and targets, cut into batches.
+//!
+//! The data stay as they were given (bytes stay bytes); a batch is gathered, moved and converted
+//! when its turn comes.
+
+use tch::{Device, Tensor};
+
+use crate::random::RandomState;
+use crate::{Error, Result};
+
+/// Data below this size is moved to a GPU once and as a whole: gathering there is far cheaper than
+/// copying batches.
+const RESIDENT_BYTES: usize = 2 << 30;
+
+/// Samples `x` and targets `y` with the same number of rows.
+pub(crate) struct Batches {
+    x: Tensor,
+    y: Tensor,
+    rows: i64,
+    batch_size: i64,
+    device: Device,
+}
+
+impl Batches {
+    /// Checks that there is one target per sample. `place` names the caller's arguments in errors.
+    pub(crate) fn new(
+        x: &Tensor,
+        y: &Tensor,
+        batch_size: usize,
+        device: Device,
+        place: &str,
+    ) -> Result<Self> {
+        let rows = |tensor: &Tensor| tensor.size().first().copied().unwrap_or(0);
+        if rows(x) != rows(y) {
+            return Err(Error::LengthMismatch {
+                place: place.to_owned(),
+                first: "x".into(),
+                first_length: rows(x),
+                second: "y".into(),
+                second_length: rows(y),
+            });
+        }
+        if rows(x) == 0 {
+            return Err(Error::EmptyData {
+                place: place.to_owned(),
+            });
+        }
+        if batch_size == 0 {
+            return Err(Error::InvalidArgument {
+                place: format!("{place}: batch_size"),
+                expected: "at least 1".into(),
+                received: "0".into(),
+            });
+        }
+        Ok(Batches {
+            x: resident(x, device)?,
+            y: resident(y, device)?,
+            rows: rows(x),
+            batch_size: batch_size as i64,
+            device,
+        })
+    }
+
+    /// How many batches there are; the last one may be smaller, and is not dropped.
+    pub(crate) fn count(&self) -> usize {
+        (self.rows as u64).div_ceil(self.batch_size as u64) as usize
+    }
+
+    /// How many samples batch number `index` has.
+    pub(crate) fn length(&self, index: usize) -> i64 {
+        let start = index as i64 * self.batch_size;
+        self.batch_size.min(self.rows - start)
+    }
+
+    /// Row numbers in the order of one epoch.
+    pub(crate) fn shuffled(&self, random: &mut RandomState) -> Result<Tensor> {
+        Ok(Tensor::f_from_slice(
+            &random.permutation(self.rows as usize),
+        )?)
+    }
+
+    /// Batch number `index`, on the device: in the order given, or as the rows lie.
+    pub(crate) fn get(&self, index: usize, order: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let (start, length) = (index as i64 * self.batch_size, self.length(index));
+        let rows = match order {
+            Some(order) => Some(order.f_narrow(0, start, length)?),
+            None => None,
+        };
+        let cut = |tensor: &Tensor| -> Result<Tensor> {
+            let batch = match &rows {
+                Some(rows) => tensor.f_index_select(0, &rows.f_to_device(tensor.device())?)?,
+                None => tensor.f_narrow(0, start, length)?,
+            };
+            Ok(batch.f_to_device(self.device)?)
+        };
+        Ok((cut(&self.x)?, cut(&self.y)?))
+    }
+}
+
+fn resident(tensor: &Tensor, device: Device) -> Result<Tensor> {
+    let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
+    match bytes <= RESIDENT_BYTES {
+        true => Ok(tensor.f_to_device(device)?),
+        false => Ok(tensor.shallow_clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    fn batches(rows: i64, batch_size: usize) -> Result<Batches> {
+        let y = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
+        Batches::new(&(&y * 10), &y, batch_size, Device::Cpu, "test")
+    }
+
+    #[test]
+    fn the_last_batch_is_smaller_and_kept() -> Result<()> {
+        let batches = batches(7, 3)?;
+        assert_eq!(batches.count(), 3);
+        let (x, y) = batches.get(2, None)?;
+        assert_eq!(
+            (Vec::<i64>::try_from(x)?, Vec::<i64>::try_from(y)?),
+            (vec![60], vec![6])
+        );
+        assert_eq!(self::batches(54_000, 32)?.count(), 1688);
+        Ok(())
+    }
+
+    #[test]
+    fn shuffled_batches_keep_samples_and_targets_together() -> Result<()> {
+        let batches = batches(7, 3)?;
+        let order = batches.shuffled(&mut RandomState::new(1))?;
+        let mut seen = Vec::new();
+        for index in 0..batches.count() {
+            let (x, y) = batches.get(index, Some(&order))?;
+            assert_eq!(x, &y * 10);
+            seen.extend(Vec::<i64>::try_from(y)?);
+        }
+        assert_ne!(seen, [0, 1, 2, 3, 4, 5, 6]);
+        seen.sort_unstable();
+        assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
+        Ok(())
+    }
+
+    #[test]
+    fn data_that_cannot_be_learned_from_are_refused() {
+        let x = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu));
+        let y = Tensor::zeros([2], (Kind::Float, Device::Cpu));
+        let refused =
+            |x: &Tensor, y: &Tensor, size| Batches::new(x, y, size, Device::Cpu, "fit").is_err();
+        assert!(refused(&x, &y, 1));
+        assert!(refused(&x.narrow(0, 0, 0), &y.narrow(0, 0, 0), 1));
+        assert!(refused(&x.narrow(0, 0, 2), &y, 0));
+        assert!(!refused(&x.narrow(0, 0, 2), &y, 5));
+    }
+}

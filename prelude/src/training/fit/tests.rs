@@ -1,0 +1,266 @@
+//! Learning: one step against Keras's, overfitting, modes, refusals, repeatability. Interrupts are
+//! in tests/child_interface.rs, where no other test takes them up.
+
+use super::*;
+use crate::testing::{close, reference};
+use crate::*;
+
+/// Of the founding model's kind, for 8 x 8 images of two channels.
+fn small_model() -> Result<Sequential> {
+    let mut model = Sequential::new([
+        Input::new((8, 8, 2)).into(),
+        Conv2D::new(4, (3, 3)).strides((2, 2)).into(),
+        BatchNormalization::new().into(),
+        Activation::relu().into(),
+        Flatten::new().into(),
+        Dense::new(6).into(),
+        BatchNormalization::new().into(),
+        Activation::relu().into(),
+        Dense::new(3).into(),
+        Activation::softmax().into(),
+    ])?;
+    model.compile(
+        SparseCategoricalCrossentropy::new(),
+        Adam::new(),
+        [Accuracy.named("acc")],
+    )?;
+    Ok(model)
+}
+
+/// Noise with random labels: nothing to generalise, but few enough to learn by heart.
+fn noise() -> (Tensor, Tensor) {
+    let mut random = RandomState::new(3);
+    let mut numbers = |n: usize| -> Vec<f32> {
+        (0..n)
+            .map(|_| random.next_u32() as f32 / u32::MAX as f32 - 0.5)
+            .collect()
+    };
+    let x = Tensor::from_slice(&numbers(32 * 128)).reshape([32, 8, 8, 2]);
+    let y = Tensor::from_slice(&numbers(32))
+        .f_mul_scalar(3)
+        .expect("floats")
+        + 1.5;
+    (x, y.floor().clamp(0, 2).to_uint8())
+}
+
+#[test]
+fn one_step_of_a_whole_model_equals_kerass() -> Result<()> {
+    let reference = reference("step");
+    let mut model = small_model()?;
+    model.set_weights(&reference.tensors("weight"))?;
+    let (x, y) = (reference.tensor("x"), reference.tensor("y"));
+
+    close(&model.predict(&x)?, &reference.tensor("predicted"), 1e-5);
+    let evaluated = model.evaluate(&x, &y)?;
+    assert!((evaluated["loss"] - reference.number("evaluated_loss")).abs() < 1e-5);
+    assert!((evaluated["acc"] - reference.number("evaluated_acc")).abs() < 1e-6);
+
+    let output = model.forward_to_logits(&x, Mode::Train)?;
+    let loss = SparseCategoricalCrossentropy::new().mean(&y, &output)?;
+    close(&loss, &reference.tensor("loss"), 1e-5);
+    let gradients = Tensor::f_run_backward(&[loss], &model.trainable_variables(), false, false)?;
+    let in_keras = |i: usize, gradient: &Tensor| match i {
+        0 => gradient.permute([2, 3, 1, 0]),
+        _ => gradient.shallow_clone(),
+    };
+    let expected = reference.tensors("gradient");
+    assert_eq!(gradients.len(), expected.len());
+    for (i, (gradient, expected)) in gradients.iter().zip(&expected).enumerate() {
+        close(&in_keras(i, gradient), expected, 1e-5);
+    }
+
+    // Again from the beginning: the forward pass above has moved the averages.
+    model.set_weights(&reference.tensors("weight"))?;
+    model.fit(&x, &y).shuffle(false).verbose(0).run()?;
+    let expected = reference.tensors("weight_after");
+    let weights = model.get_weights()?;
+    assert_eq!(weights.len(), expected.len());
+    for (i, (weight, expected)) in weights.iter().zip(&expected).enumerate() {
+        // Where batch normalisation follows, a bias has no gradient but rounding errors, and Adam's
+        // first step makes the same full step of them in a random direction.
+        let tolerance = if [1, 7].contains(&i) { 2.1e-3 } else { 1e-5 };
+        close(weight, expected, tolerance);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_small_model_learns_noise_by_heart() -> Result<()> {
+    set_random_seed(1);
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    model.set_learning_rate(0.03)?;
+    let history = model.fit(&x, &y).epochs(200).seed(1).verbose(0).run()?;
+    let (first, last) = (history["loss"][0], history.last("loss").unwrap_or(f64::NAN));
+    assert!(first > 0.9, "{history}");
+    assert!(last < 0.1, "{history}");
+    assert_eq!(history.epochs().len(), 200);
+    assert_eq!(model.evaluate(&x, &y)?["acc"], 1.0);
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_numbers() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let weights = model.get_weights()?;
+    let mut fit = |seed| -> Result<History> {
+        model.set_weights(&weights)?;
+        model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+        model
+            .fit(&x, &y.reshape([-1, 1]))
+            .batch_size(5)
+            .epochs(2)
+            .seed(seed)
+            .verbose(0)
+            .run()
+    };
+    let first = fit(7)?;
+    assert_eq!(first, fit(7)?);
+    assert_ne!(first, fit(8)?);
+    Ok(())
+}
+
+#[test]
+fn evaluating_and_predicting_change_nothing() -> Result<()> {
+    let (x, y) = noise();
+    let model = small_model()?;
+    let before = model.get_weights()?;
+    let predicted = model.predict(&x)?;
+    model.evaluate(&x, &y)?;
+    assert_eq!(predicted, model.predict(&x)?);
+    for (before, after) in before.iter().zip(&model.get_weights()?) {
+        assert_eq!(before, after);
+    }
+    let sums = predicted.sum_dim_intlist(1i64, false, Kind::Float);
+    close(&sums, &sums.ones_like(), 1e-6);
+    assert!(!predicted.requires_grad());
+    Ok(())
+}
+
+#[test]
+fn training_works_where_a_cell_has_left_gradients_off() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let _guard = no_grad_guard();
+    model.fit(&x, &y).verbose(0).run()?;
+    Ok(())
+}
+
+#[test]
+fn validation_is_measured_in_evaluation_mode_under_kerass_keys() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let history = model
+        .fit(&x, &y)
+        .validation_data(&x, &y)
+        .epochs(2)
+        .verbose(0)
+        .run()?;
+    assert_eq!(history.keys(), ["acc", "loss", "val_acc", "val_loss"]);
+    assert_eq!(
+        history.last("val_loss"),
+        model.evaluate(&x, &y)?.get("loss")
+    );
+    assert_eq!(model.history(), history);
+    let more = model
+        .fit(&x, &y)
+        .initial_epoch(2)
+        .epochs(3)
+        .verbose(0)
+        .run()?;
+    assert_eq!(more.epochs(), [3]);
+    Ok(())
+}
+
+#[track_caller]
+fn refused(model: &mut Sequential, x: &Tensor, y: &Tensor, part: &str) {
+    let error = model
+        .fit(x, y)
+        .verbose(0)
+        .run()
+        .expect_err("the data are wrong");
+    assert!(error.to_string().contains(part), "{error}");
+}
+
+#[test]
+fn what_cannot_be_learned_is_refused_before_the_first_step() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let before = model.get_weights()?;
+    refused(
+        &mut model,
+        &x,
+        &(&y + 1),
+        "fit: expected labels from 0 to 2, the model's 3 outputs, received 3",
+    );
+    refused(
+        &mut model,
+        &x,
+        &y.narrow(0, 0, 31),
+        "fit: x has 32 rows and y has 31",
+    );
+    refused(
+        &mut model,
+        &x.narrow(0, 0, 0),
+        &y.narrow(0, 0, 0),
+        "fit: received no samples",
+    );
+    refused(
+        &mut model,
+        &x.reshape([32, 128]),
+        &y,
+        "expected input of shape (batch, 8, 8, 2), received (32, 128)",
+    );
+    let no_samples = x.narrow(0, 0, 0);
+    assert!(model.predict(&no_samples).is_err());
+    assert_eq!(before, model.get_weights()?);
+    let mut uncompiled = Sequential::new([Dense::new(3).into()])?;
+    refused(
+        &mut uncompiled,
+        &x,
+        &y,
+        "call compile(loss, optimizer, metrics) before fit",
+    );
+    assert!(uncompiled.evaluate(&x, &y).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_reported_with_its_batch() -> Result<()> {
+    let (x, y) = noise();
+    let _ = x.get(17).fill_(f64::NAN);
+    let mut model = small_model()?;
+    let error = model
+        .fit(&x, &y)
+        .batch_size(8)
+        .shuffle(false)
+        .verbose(0)
+        .run()
+        .expect_err("NaN");
+    assert!(
+        error
+            .to_string()
+            .starts_with("fit: the loss is NaN at batch 3 of epoch 1: "),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_model_without_an_input_is_built_by_its_first_data() -> Result<()> {
+    let x = Tensor::rand([10, 4], (Kind::Float, Device::Cpu));
+    let mut model = Sequential::new([Dense::new(1).into()])?;
+    model.compile("mse", SGD::new(), ())?;
+    assert_eq!(model.count_params(), 0);
+    assert!(model.predict(&x).is_err());
+    model
+        .fit(&x, &x.sum_dim_intlist(1i64, false, None))
+        .verbose(0)
+        .run()?;
+    assert_eq!(
+        (model.count_params(), model.output_shape()),
+        (5, Some(&1.into()))
+    );
+    Ok(())
+}

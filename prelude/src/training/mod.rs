@@ -1,0 +1,13 @@
+//! How a model learns: `compile`, `fit`, `evaluate`, `predict`.
+//!
+//! `fit.rs` is the loop, `step.rs` one batch of it, `progress.rs` what is shown meanwhile. Layers,
+//! losses and optimizers know nothing of it.
+
+pub(crate) mod batches;
+pub(crate) mod compile;
+pub(crate) mod evaluate;
+pub(crate) mod fit;
+pub(crate) mod history;
+pub mod interrupt;
+pub(crate) mod progress;
+pub(crate) mod step;

@@ -1,0 +1,109 @@
+//! The C interface as the kernel's child process uses it, with real signals: a process of its own,
+//! in which no other test takes the interrupt up.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use torchbook::*;
+
+unsafe extern "C" {
+    safe fn torchbook_abi_version() -> u32;
+    safe fn torchbook_child_start();
+    safe fn torchbook_flush();
+    safe fn torchbook_begin_cell();
+    fn torchbook_input_reply(ptr: *const u8, len: usize, status: i32);
+}
+
+/// There is one interrupt flag per process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn interrupt_this_process() {
+    // SAFETY: the handler that torchbook_child_start has installed only stores to an atomic.
+    unsafe { libc::raise(libc::SIGINT) };
+}
+
+/// A loss that presses the stop button in its sixth batch.
+struct Interrupting(AtomicUsize);
+
+impl Loss for Interrupting {
+    fn name(&self) -> &'static str {
+        "interrupting"
+    }
+
+    fn mean(&self, y: &Tensor, output: &ModelOutput) -> Result<Tensor> {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 5 {
+            interrupt_this_process();
+        }
+        SparseCategoricalCrossentropy::new().mean(y, output)
+    }
+
+    fn check_targets(&self, _: &Tensor, _: &Shape, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn sigint_stops_fit_between_two_batches_and_fit_can_go_on() -> Result<()> {
+    let _alone = ALONE.lock();
+    torchbook_child_start();
+    torchbook_begin_cell();
+    let x = Tensor::rand([32, 4], (Kind::Float, Device::Cpu));
+    let y = x.argmax(1, false);
+    let mut model = Sequential::new([
+        Input::new(4).into(),
+        Dense::new(4).into(),
+        Activation::softmax().into(),
+    ])?;
+    model.compile(Interrupting(0.into()), Adam::new(), ["acc"])?;
+    let error = model
+        .fit(&x, &y)
+        .batch_size(8)
+        .epochs(3)
+        .verbose(0)
+        .run()
+        .expect_err("interrupted");
+    assert_eq!(
+        error.to_string(),
+        "fit: interrupted in epoch 2 of 3 after batch 2 of 4: the model keeps its weights and optimizer state, \
+         history() has the 1 epoch finished; call fit again to continue"
+    );
+    assert!(error.is_interrupt());
+    assert_eq!(model.history().epochs(), [1]);
+    let history = model
+        .fit(&x, &y)
+        .batch_size(8)
+        .initial_epoch(1)
+        .epochs(3)
+        .verbose(0)
+        .run()?;
+    assert_eq!(history.epochs(), [2, 3]);
+    Ok(())
+}
+
+#[test]
+fn an_interrupt_is_taken_up_once_and_forgotten_by_the_next_cell() {
+    let _alone = ALONE.lock();
+    torchbook_child_start();
+    torchbook_begin_cell();
+    assert!(interrupt::check().is_ok());
+    interrupt_this_process();
+    assert!(interrupt::requested());
+    assert!(interrupt::check().is_err_and(|error| error.is_interrupt()));
+    assert!(interrupt::check().is_ok());
+    interrupt_this_process();
+    torchbook_begin_cell();
+    assert!(!interrupt::requested());
+}
+
+#[test]
+fn the_interface_has_its_version_and_flushes_without_a_kernel() {
+    assert_eq!(torchbook_abi_version(), 1);
+    print!("no newline");
+    torchbook_flush();
+    // An answer that nobody has asked for is no harm.
+    let text = "late";
+    // SAFETY: the pointer and the length are those of a string.
+    unsafe { torchbook_input_reply(text.as_ptr(), text.len(), 0) };
+    // SAFETY: null with length 0 is allowed.
+    unsafe { torchbook_input_reply(std::ptr::null(), 0, 2) };
+}
