@@ -1,7 +1,9 @@
 //! The command line: subcommands and what they call.
 
 mod kernel;
+mod notebooks;
 
+use crate::setup::datasets::Dataset;
 use crate::setup::{self, Cache, Environment, Reporter, kernelspec, libtorch};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -18,12 +20,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(notebooks::RunArguments),
+    Test(notebooks::TestArguments),
     /// Makes this machine ready and registers the kernel with Jupyter.
     Install(InstallArguments),
     /// Makes sure that a dataset is there and prints its folder.
     Data {
-        /// `mnist` or `fashion_mnist`.
-        dataset: String,
+        /// Which one.
+        #[arg(value_enum)]
+        dataset: DatasetName,
     },
     /// What Jupyter starts.
     Kernel(kernel::KernelArguments),
@@ -33,6 +38,15 @@ enum Command {
     /// Loads a libtorch, to see that it can be loaded.
     #[command(hide = true, name = libtorch::check::SUBCOMMAND)]
     CheckLibtorch { lib_dir: PathBuf },
+}
+
+/// A dataset's name on the command line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum DatasetName {
+    #[value(name = "mnist")]
+    Mnist,
+    #[value(name = "fashion_mnist")]
+    FashionMnist,
 }
 
 #[derive(Debug, Args)]
@@ -68,10 +82,12 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Run(arguments) => return notebooks::run(arguments),
+        Command::Test(arguments) => return notebooks::test(arguments),
         Command::Kernel(arguments) => kernel::run(&arguments)?,
         Command::CheckLibtorch { lib_dir } => return Ok(libtorch::check::check_libtorch_main(&lib_dir)),
         Command::Install(arguments) => install(&arguments)?,
-        Command::Data { dataset } => data(&dataset)?,
+        Command::Data { dataset } => data(dataset)?,
         Command::BuildEnvironment => build_environment()?,
     }
     Ok(ExitCode::SUCCESS)
@@ -98,10 +114,14 @@ fn install(arguments: &InstallArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn data(dataset: &str) -> anyhow::Result<()> {
+fn data(dataset: DatasetName) -> anyhow::Result<()> {
     let environment = Environment::of_process();
     let cache = Cache::of(&environment)?;
-    let folder = setup::datasets::ensure(dataset, &cache, &environment, &Reporter::stderr())?;
+    let dataset = match dataset {
+        DatasetName::Mnist => Dataset::Mnist,
+        DatasetName::FashionMnist => Dataset::FashionMnist,
+    };
+    let folder = dataset.ensure(&cache, &environment, &Reporter::stderr())?;
     println!("{}", folder.display());
     Ok(())
 }

@@ -186,7 +186,11 @@ impl Progress for NotebookProgress {
     }
 
     fn show(&self, view: &StepView) {
-        let text = plain_line(view) + "\n";
+        self.note(&plain_line(view));
+    }
+
+    fn note(&self, text: &str) {
+        let text = format!("{text}\n");
         self.0.publish(Output::Stream { name: StreamName::Stderr, text });
     }
 }

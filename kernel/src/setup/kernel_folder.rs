@@ -130,7 +130,8 @@ fn remove_leftovers(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies one of evcxr's folders, sharing what is never written again.
+pub(super) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

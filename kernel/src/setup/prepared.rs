@@ -5,6 +5,7 @@
 //! write it (manifest, flags, layout), so that cargo finds nothing to rebuild in a copy.
 
 use super::cache::{Cache, Lock};
+use super::kernel_folder::copy_folder;
 use super::command::run_with_progress;
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
@@ -64,7 +65,8 @@ impl Prepared {
         environment: &Environment,
         reporter: &Reporter,
     ) -> Result<Prepared> {
-        let folder = cache.prepared(&key(toolchain, libtorch));
+        let dependencies = dependencies_key(toolchain, libtorch);
+        let folder = cache.prepared(&format!("{dependencies}-{}", sources_key()));
         let prepared = Prepared { folder, build_environment: libtorch.env() };
         if prepared.is_complete() {
             return Ok(prepared);
@@ -72,6 +74,7 @@ impl Prepared {
         let _lock = Lock::acquire(&prepared.folder, "The prelude", reporter)?;
         // Another process may have built it while we waited.
         if !prepared.is_complete() {
+            prepared.start_from_relative(&dependencies)?;
             prepared.build(toolchain, environment, reporter)?;
         }
         Ok(prepared)
@@ -111,6 +114,31 @@ impl Prepared {
 
     fn is_complete(&self) -> bool {
         self.folder.join(COMPLETE).is_file()
+    }
+
+    /// Copies what another version of the prelude was built with, so that only the prelude
+    /// itself remains to be built.
+    fn start_from_relative(&self, dependencies: &str) -> Result<()> {
+        if self.evcxr_folder().exists() {
+            return Ok(());
+        }
+        let Some(parent) = self.folder.parent() else { return Ok(()) };
+        let mut relatives: Vec<PathBuf> = fs::read_dir(parent)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(dependencies))
+            .map(|entry| entry.path())
+            .filter(|path| path.join(COMPLETE).is_file())
+            .collect();
+        relatives.sort_by_key(|path| fs::metadata(path.join(COMPLETE)).and_then(|m| m.modified()).ok());
+        let Some(relative) = relatives.pop() else { return Ok(()) };
+        let copied = copy_folder(&relative.join("evcxr"), &self.evcxr_folder());
+        if copied.is_err() {
+            // Half a copy is worse than none: cargo would trust it.
+            let _ = fs::remove_dir_all(self.evcxr_folder());
+        }
+        copied.map_err(|source| SetupError::io("copy", &relative, source))
     }
 
     /// Writes the folder and lets cargo build it. A build that was killed goes on where it
@@ -174,25 +202,33 @@ impl Prepared {
     }
 }
 
-/// Names the folder: everything that changes what is built in it.
-fn key(toolchain: &Toolchain, libtorch: &Libtorch) -> String {
+/// Everything that changes how the prelude's dependencies are built.
+fn dependencies_key(toolchain: &Toolchain, libtorch: &Libtorch) -> String {
+    short_hash(&[
+        LAYOUT.as_bytes(),
+        toolchain.version.as_bytes(),
+        toolchain.sysroot.as_os_str().as_encoded_bytes(),
+        libtorch.key.as_bytes(),
+        RUSTFLAGS.as_bytes(),
+        PROFILES.as_bytes(),
+        LOCK_FILE.as_bytes(),
+    ])
+}
+
+/// The prelude itself.
+fn sources_key() -> String {
+    let fields: Vec<&[u8]> =
+        PRELUDE_SOURCES.iter().flat_map(|(name, content)| [name.as_bytes(), content]).collect();
+    short_hash(&fields)
+}
+
+fn short_hash(fields: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();
-    let mut field = |bytes: &[u8]| {
-        hasher.update((bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    field(LAYOUT.as_bytes());
-    field(toolchain.version.as_bytes());
-    field(toolchain.sysroot.as_os_str().as_encoded_bytes());
-    field(libtorch.key.as_bytes());
-    field(RUSTFLAGS.as_bytes());
-    field(PROFILES.as_bytes());
-    field(LOCK_FILE.as_bytes());
-    for (name, content) in PRELUDE_SOURCES {
-        field(name.as_bytes());
-        field(content);
+    for field in fields {
+        hasher.update((field.len() as u64).to_le_bytes());
+        hasher.update(field);
     }
-    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes a file whose content is not already this one: cargo looks at the time it changed.

@@ -1,0 +1,89 @@
+//! `torchbook run` and `torchbook test`: make the machine ready, then let
+//! [`crate::notebook`] execute.
+
+use crate::notebook::{self, KernelLaunch, RunOptions, TestOptions};
+use crate::setup::{self, Environment, Reporter};
+use anyhow::Context;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Executes notebooks through the real kernel, without Jupyter or Python.
+///
+/// Without --output or --inplace the notebook stays as it is and its text outputs are shown here.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The notebooks, one after the other, each with a kernel of its own.
+    #[arg(required = true, value_name = "NOTEBOOK")]
+    notebooks: Vec<PathBuf>,
+    /// Where the executed notebook goes; a folder if there are several.
+    #[arg(long, value_name = "F", conflicts_with = "inplace")]
+    output: Option<PathBuf>,
+    /// Store the outputs in the notebooks themselves.
+    #[arg(long)]
+    inplace: bool,
+    /// Seconds one cell may run.
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// Go on after a cell that fails.
+    #[arg(long)]
+    allow_errors: bool,
+    /// Store in each cell's metadata when it ran.
+    #[arg(long)]
+    record_timing: bool,
+}
+
+/// Executes notebooks and compares their outputs with the stored ones.
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    /// Notebooks, and folders that are searched for them.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Store the new outputs instead of comparing.
+    #[arg(long)]
+    update: bool,
+    /// Seconds one cell may run.
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    timeout: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("expected a number of seconds, received {text:?}"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+pub fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
+    let kernel = ready_kernel()?;
+    let options = RunOptions {
+        notebooks: arguments.notebooks,
+        output: arguments.output,
+        inplace: arguments.inplace,
+        timeout: arguments.timeout,
+        allow_errors: arguments.allow_errors,
+        record_timing: arguments.record_timing,
+        kernel,
+    };
+    Ok(runtime()?.block_on(notebook::run(options))?.into())
+}
+
+pub fn test(arguments: TestArguments) -> anyhow::Result<ExitCode> {
+    let kernel = ready_kernel()?;
+    let options =
+        TestOptions { paths: arguments.paths, update: arguments.update, timeout: arguments.timeout, kernel };
+    Ok(runtime()?.block_on(notebook::test(options))?.into())
+}
+
+/// Does here, with a progress display, what the kernel would otherwise do at its start.
+fn ready_kernel() -> anyhow::Result<KernelLaunch> {
+    setup::ready::prelude(&Environment::of_process(), &Reporter::stderr())?;
+    Ok(KernelLaunch::of_this_program()?)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")
+}

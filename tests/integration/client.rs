@@ -1,0 +1,304 @@
+//! A Jupyter client for tests: starts the kernel's binary and reads transcripts.
+
+use jupyter_protocol::{ConnectionInfo, ExecuteRequest, JupyterMessage, JupyterMessageContent, Transport};
+use jupyter_zmq_client::connection as zmq;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use zeromq::{SocketRecv, SocketSend};
+
+/// Only a hang lasts this long; no test measures time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Client {
+    runtime: Runtime,
+    pub connection: ConnectionInfo,
+    shell: zmq::ClientShellConnection,
+    control: zmq::ClientControlConnection,
+    stdin: zmq::ClientStdinConnection,
+    iopub: zmq::ClientIoPubConnection,
+    heartbeat: zmq::ClientHeartbeatConnection,
+    pub process: Child,
+    _folder: tempfile::TempDir,
+}
+
+/// What came of one request.
+#[derive(Debug)]
+pub struct Transcript {
+    /// The reply's content.
+    pub reply: Value,
+    /// IOPub messages of this request, busy and idle included, one line each: see [`line`].
+    pub iopub: Vec<String>,
+    /// The same messages, whole.
+    pub messages: Vec<JupyterMessage>,
+}
+
+impl Client {
+    /// A kernel on the scripted evaluator.
+    pub fn scripted() -> Client {
+        Client::start(&["--scripted"], &[])
+    }
+
+    /// A kernel that compiles and runs Rust.
+    pub fn real() -> Client {
+        // What takes minutes the first time happens here, with its progress on stderr.
+        let prepared = Command::new(env!("CARGO_BIN_EXE_torchbook"))
+            .arg("build-environment")
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(prepared.success(), "the prelude was not built");
+        Client::start(&[], &[])
+    }
+
+    /// Starts the binary and waits until it can be talked to.
+    pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Client {
+        let runtime = Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let session = uuid::Uuid::new_v4().to_string();
+        let (ports, listeners) =
+            runtime.block_on(zmq::peek_ports_with_listeners("127.0.0.1".parse().unwrap(), 5)).unwrap();
+        let connection = ConnectionInfo {
+            ip: "127.0.0.1".into(),
+            transport: Transport::TCP,
+            shell_port: ports[0],
+            iopub_port: ports[1],
+            stdin_port: ports[2],
+            control_port: ports[3],
+            hb_port: ports[4],
+            key: uuid::Uuid::new_v4().to_string(),
+            signature_scheme: "hmac-sha256".into(),
+            kernel_name: Some("torchbook".into()),
+        };
+        let file = folder.path().join("connection.json");
+        std::fs::write(&file, serde_json::to_vec(&connection).unwrap()).unwrap();
+        drop(listeners);
+        let process = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_torchbook")))
+            .arg("kernel")
+            .arg("--connection-file")
+            .arg(&file)
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .env("JPY_PARENT_PID", std::process::id().to_string())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (shell, control, stdin, iopub, heartbeat) = runtime.block_on(async {
+            let identity = zmq::peer_identity_for_session(&session).unwrap();
+            let shell =
+                zmq::create_client_shell_connection_with_identity(&connection, &session, identity.clone());
+            let stdin = zmq::create_client_stdin_connection_with_identity(&connection, &session, identity);
+            (
+                connected(shell).await,
+                connected(zmq::create_client_control_connection(&connection, &session)).await,
+                connected(stdin).await,
+                connected(zmq::create_client_iopub_connection(&connection, "", &session)).await,
+                connected(zmq::create_client_heartbeat_connection(&connection)).await,
+            )
+        });
+        let mut client =
+            Client { runtime, connection, shell, control, stdin, iopub, heartbeat, process, _folder: folder };
+        // From the welcome on, no message is missed.
+        loop {
+            let message = client.next_iopub();
+            if message.message_type() == "iopub_welcome" {
+                return client;
+            }
+        }
+    }
+
+    /// Runs a cell with everything at its default.
+    #[track_caller]
+    pub fn run(&mut self, code: &str) -> Transcript {
+        self.execute(ExecuteRequest::new(code.into()))
+    }
+
+    /// Runs a cell.
+    #[track_caller]
+    pub fn execute(&mut self, request: ExecuteRequest) -> Transcript {
+        self.shell_request(request)
+    }
+
+    /// Sends a request on shell and waits for its reply and its idle.
+    #[track_caller]
+    pub fn shell_request(&mut self, content: impl Into<JupyterMessageContent>) -> Transcript {
+        let id = self.send_shell(content);
+        self.transcript(&id)
+    }
+
+    /// Sends a request on control and waits for its reply and its idle.
+    #[track_caller]
+    pub fn control_request(&mut self, content: impl Into<JupyterMessageContent>) -> Transcript {
+        let message = JupyterMessage::new(content, None);
+        let id = message.header.msg_id.clone();
+        self.runtime.block_on(self.control.send(message)).unwrap();
+        let reply = self.runtime.block_on(patience("a reply on control", self.control.read())).unwrap();
+        assert_eq!(parent_of(&reply), Some(id.as_str()));
+        let messages = self.iopub_until_idle(&id);
+        Transcript { reply: content_of(&reply), iopub: messages.iter().map(line).collect(), messages }
+    }
+
+    /// Sends on shell without waiting; returns the message's id.
+    pub fn send_shell(&mut self, content: impl Into<JupyterMessageContent>) -> String {
+        self.send_shell_message(JupyterMessage::new(content, None))
+    }
+
+    /// As [`Client::send_shell`], the whole message being the test's.
+    pub fn send_shell_message(&mut self, message: JupyterMessage) -> String {
+        let id = message.header.msg_id.clone();
+        self.runtime.block_on(self.shell.send(message)).unwrap();
+        id
+    }
+
+    /// The reply to this request, and its IOPub messages up to its idle.
+    #[track_caller]
+    pub fn transcript(&mut self, id: &str) -> Transcript {
+        let reply = self.next_reply();
+        assert_eq!(parent_of(&reply), Some(id), "reply to another request: {reply:?}");
+        let messages = self.iopub_until_idle(id);
+        Transcript { reply: content_of(&reply), iopub: messages.iter().map(line).collect(), messages }
+    }
+
+    /// Reads up to this request's idle and returns its reply's content; used when part of
+    /// its IOPub messages has been read already.
+    #[track_caller]
+    pub fn transcript_reply(&mut self, id: &str) -> Value {
+        self.transcript(id).reply
+    }
+
+    /// Waits until the kernel asks for input, without answering.
+    #[track_caller]
+    pub fn next_input_request(&mut self) -> Value {
+        content_of(&self.runtime.block_on(patience("an input request", self.stdin.read())).unwrap())
+    }
+
+    /// Sends the kernel's process a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.process.id()).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// The next reply on shell.
+    #[track_caller]
+    pub fn next_reply(&mut self) -> JupyterMessage {
+        self.runtime.block_on(patience("a reply on shell", self.shell.read())).unwrap()
+    }
+
+    /// The next message on IOPub.
+    #[track_caller]
+    pub fn next_iopub(&mut self) -> JupyterMessage {
+        self.runtime.block_on(patience("a message on IOPub", self.iopub.read())).unwrap()
+    }
+
+    /// Reads IOPub until a line (see [`line`]) of this request fulfils the condition.
+    #[track_caller]
+    pub fn iopub_until(&mut self, id: &str, condition: impl Fn(&str) -> bool) -> Vec<JupyterMessage> {
+        let mut messages = Vec::new();
+        loop {
+            let message = self.next_iopub();
+            if parent_of(&message) == Some(id) {
+                let done = condition(&line(&message));
+                messages.push(message);
+                if done {
+                    return messages;
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn iopub_until_idle(&mut self, id: &str) -> Vec<JupyterMessage> {
+        self.iopub_until(id, |line| line == "idle")
+    }
+
+    /// Answers the next input request with `answer` and returns its content.
+    #[track_caller]
+    pub fn answer_input(&mut self, answer: &str) -> Value {
+        let request = self.runtime.block_on(patience("an input request", self.stdin.read())).unwrap();
+        let reply = jupyter_protocol::InputReply {
+            value: answer.into(),
+            status: jupyter_protocol::ReplyStatus::Ok,
+            error: None,
+        };
+        let reply = JupyterMessage::new(reply, Some(&request)).with_zmq_identities(Vec::new());
+        self.runtime.block_on(self.stdin.send(reply)).unwrap();
+        content_of(&request)
+    }
+
+    /// Sends bytes to the heartbeat and returns what comes back.
+    #[track_caller]
+    pub fn heartbeat(&mut self, bytes: &'static [u8]) -> Vec<u8> {
+        let echo = async {
+            self.heartbeat.socket.send(bytes.to_vec().into()).await.unwrap();
+            self.heartbeat.socket.recv().await.unwrap().into_vec().concat()
+        };
+        self.runtime.block_on(patience("the heartbeat", echo))
+    }
+
+    /// Sends raw frames on shell.
+    pub fn send_raw(&mut self, frames: Vec<bytes::Bytes>) {
+        let message = zeromq::ZmqMessage::try_from(frames).unwrap();
+        self.runtime.block_on(self.shell.socket.send(message)).unwrap();
+    }
+
+    /// Ends the kernel by a shutdown request; returns its exit status.
+    pub fn shut_down(mut self) -> std::process::ExitStatus {
+        let reply = self.control_request(jupyter_protocol::ShutdownRequest { restart: false });
+        assert_eq!(reply.reply["status"], "ok");
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Ended already unless the test failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Waits, but not for ever: a hang must fail and say where.
+async fn patience<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
+    }
+}
+
+/// The kernel binds its sockets a moment after it was started; until then connecting fails.
+async fn connected<T>(connecting: impl Future<Output = jupyter_zmq_client::Result<T>>) -> T {
+    patience("a connection", connecting).await.unwrap()
+}
+
+/// The id of the request a message belongs to.
+pub fn parent_of(message: &JupyterMessage) -> Option<&str> {
+    message.parent_header.as_ref().map(|header| header.msg_id.as_str())
+}
+
+/// A message's content as JSON, whatever its type.
+pub fn content_of(message: &JupyterMessage) -> Value {
+    match &message.content {
+        JupyterMessageContent::UnknownMessage(unknown) => unknown.content.clone(),
+        known => serde_json::to_value(known).unwrap(),
+    }
+}
+
+/// An IOPub message as one line that reads like what happened.
+pub fn line(message: &JupyterMessage) -> String {
+    let content = content_of(message);
+    let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
+    let id = || content["transient"]["display_id"].as_str().map(|id| format!(" #{id}")).unwrap_or_default();
+    match message.message_type() {
+        "status" => text("execution_state"),
+        "execute_input" => format!("input [{}]", content["execution_count"]),
+        "stream" => format!("{}: {:?}", text("name"), text("text")),
+        "execute_result" => format!("result [{}] {}", content["execution_count"], content["data"]),
+        "display_data" => format!("display{} {}", id(), content["data"]),
+        "update_display_data" => format!("update{} {}", id(), content["data"]),
+        "error" => format!("error {}: {}", text("ename"), text("evalue")),
+        "clear_output" => format!("clear wait={}", content["wait"]),
+        other => format!("{other} {content}"),
+    }
+}

@@ -1,0 +1,17 @@
+//! The kernel seen from outside: the real binary, five sockets, one test client.
+//!
+//! | file | what it checks | evaluator |
+//! |---|---|---|
+//! | `client.rs` | (the client) | |
+//! | `execute.rs` | execute requests: counts, outputs, errors, aborts | scripted |
+//! | `requests.rs` | every other request type, control and heartbeat | scripted |
+//! | `hostile.rs` | what must not be answered | scripted |
+//! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
+//!
+//! The scripted evaluator's instructions are listed in `kernel/src/evaluator/scripted.rs`.
+
+mod cells;
+mod client;
+mod execute;
+mod hostile;
+mod requests;
