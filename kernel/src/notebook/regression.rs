@@ -33,6 +33,26 @@ pub struct TestOptions {
     pub kernel: KernelLaunch,
 }
 
+impl TestOptions {
+    /// Finds what is wrong with the paths without starting anything.
+    ///
+    /// [`test`] does the same; this is for a caller that has something slow to do before.
+    ///
+    /// # Errors
+    /// As [`test`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.notebooks().map(drop)
+    }
+
+    fn notebooks(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut notebooks = Vec::new();
+        for path in &self.paths {
+            find_notebooks(path, &mut notebooks)?;
+        }
+        Ok(notebooks)
+    }
+}
+
 /// Executes notebooks and compares their outputs with the stored ones, or replaces these.
 ///
 /// # Errors
@@ -50,10 +70,7 @@ async fn test_with(
     interrupts: &mut Interrupts,
     progress: &mut Progress,
 ) -> Result<Outcome, Error> {
-    let mut notebooks = Vec::new();
-    for path in &options.paths {
-        find_notebooks(path, &mut notebooks)?;
-    }
+    let notebooks = options.notebooks()?;
     let start = Instant::now();
     let settings = Settings {
         launch: options.kernel,

@@ -38,6 +38,18 @@ pub struct RunOptions {
     pub kernel: KernelLaunch,
 }
 
+impl RunOptions {
+    /// Finds what is wrong with the options and the notebooks without starting anything.
+    ///
+    /// [`run`] does the same; this is for a caller that has something slow to do before.
+    ///
+    /// # Errors
+    /// As [`run`], except for those of the kernel.
+    pub fn check(&self) -> Result<(), Error> {
+        jobs(self).map(drop)
+    }
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

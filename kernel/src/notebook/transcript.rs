@@ -31,9 +31,12 @@ pub(super) fn for_reading(outputs: &[Value]) -> String {
 /// Everything that an exact comparison looks at, each output under a headline of its own.
 ///
 /// Colours are left out; pictures and other rich data are there by their MIME types alone, and
-/// an error by its name and message, since a traceback holds paths.
+/// an error by its name and message, since a traceback holds paths. What came on stderr stands
+/// at the end: nothing orders it against the rest, so its place differs from run to run.
 pub(super) fn for_comparing(outputs: &[Value]) -> String {
     let mut text = String::new();
+    let mut stderr = String::new();
+    let mut last_headline = String::new();
     for output in outputs {
         let (headline, body) = match kind(output) {
             "stream" => (name(output).to_owned(), join_lines(&output["text"])),
@@ -43,8 +46,23 @@ pub(super) fn for_comparing(outputs: &[Value]) -> String {
                 plain(output).unwrap_or_default(),
             ),
         };
-        let _ = writeln!(text, "[{headline}]");
-        push_lines(&mut text, &without_escapes(&body));
+        let body = without_escapes(&body);
+        match &*headline {
+            "stderr" => stderr.push_str(&body),
+            // Text that only stderr had cut in two; the missing newline is nobody's.
+            "stdout" if last_headline == headline => text.push_str(&body),
+            _ => {
+                end_line(&mut text);
+                let _ = writeln!(text, "[{headline}]");
+                text.push_str(&body);
+                last_headline = headline;
+            }
+        }
+    }
+    end_line(&mut text);
+    if !stderr.is_empty() {
+        let _ = writeln!(text, "[stderr]");
+        push_lines(&mut text, &stderr);
     }
     text
 }
@@ -89,7 +107,13 @@ fn words<'a>(outputs: impl Iterator<Item = &'a Value>) -> String {
 
 fn push_lines(text: &mut String, lines: &str) {
     text.push_str(lines);
-    if !lines.is_empty() && !lines.ends_with('\n') {
+    if !lines.is_empty() {
+        end_line(text);
+    }
+}
+
+fn end_line(text: &mut String) {
+    if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
 }
@@ -152,11 +176,30 @@ mod tests {
 
     #[test]
     fn a_comparison_sees_every_output_and_its_kind() {
-        let expected = "[stdout]\nloss 0.5\nb\n[stderr]\nwarning 7\n\
+        let expected = "[stdout]\nloss 0.5\nb\n\
                         [display_data: image/png, text/plain]\n8x4 pixels\n\
                         [display_data: text/html]\n[execute_result: text/plain]\n(2,)\n\
-                        [error]\nPanic: oops\n";
+                        [error]\nPanic: oops\n[stderr]\nwarning 7\n";
         assert_eq!(for_comparing(&outputs()), expected);
+    }
+
+    #[test]
+    fn it_does_not_matter_when_stderr_arrives() {
+        let stream =
+            |name: &str, text: &str| json!({"output_type": "stream", "name": name, "text": text});
+        let [a, b, x, y] = [
+            stream("stdout", "a"),
+            stream("stdout", "b\n"),
+            stream("stderr", "x"),
+            stream("stderr", "y\n"),
+        ];
+        let together = for_comparing(&[stream("stdout", "ab\n"), stream("stderr", "xy\n")]);
+        assert_eq!(together, "[stdout]\nab\n[stderr]\nxy\n");
+        assert_eq!(
+            for_comparing(&[a.clone(), x.clone(), b.clone(), y.clone()]),
+            together
+        );
+        assert_eq!(for_comparing(&[x, a, y, b]), together);
     }
 
     #[test]
