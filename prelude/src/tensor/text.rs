@@ -2,8 +2,6 @@
 //!
 //! Only the values that are shown leave the device.
 
-use std::fmt::Write;
-
 use tch::{Kind, Tensor};
 
 use crate::device;
@@ -109,31 +107,34 @@ fn write_axis<'a>(
     };
     let elided = cut && size > 2 * EDGE;
     let shown = if elided { 2 * EDGE } else { size };
-    let new_row = format!("\n{}", " ".repeat(depth + 1));
-    let mut line = depth + 1;
+    // Numbers stand side by side, rows below each other, matrices with a blank line between, as
+    // NumPy does it.
+    let new_line = format!(
+        "{}{}",
+        "\n".repeat(inner.len().max(1)),
+        " ".repeat(depth + 1)
+    );
+    let mut line_starts = out.len();
     out.push('[');
     for i in 0..shown {
-        if elided && i == EDGE {
-            let _ = match inner.is_empty() {
-                true => write!(out, "..., "),
-                false => write!(out, "...,{new_row}"),
-            };
-            line += 5;
-        }
-        let before = out.len();
-        write_axis(out, texts, inner, cut, depth + 1);
-        line += out.len() - before + 2;
-        if i + 1 < shown {
-            let wraps = inner.is_empty() && line > LINE_WIDTH;
-            if !inner.is_empty() || wraps {
-                // One blank line more between matrices than between rows, as NumPy does it.
-                let blank = "\n".repeat(inner.len().saturating_sub(1));
-                let _ = write!(out, ",{blank}{new_row}");
-                line = depth + 1;
+        if i > 0 {
+            let too_long = out.len() - line_starts > LINE_WIDTH;
+            let separator = if inner.is_empty() && !too_long {
+                " "
             } else {
-                out.push_str(", ");
+                &new_line
+            };
+            out.push(',');
+            if elided && i == EDGE {
+                out.push_str(separator);
+                out.push_str("...,");
+            }
+            out.push_str(separator);
+            if separator != " " {
+                line_starts = out.len();
             }
         }
+        write_axis(out, texts, inner, cut, depth + 1);
     }
     out.push(']');
 }
@@ -175,7 +176,7 @@ mod tests {
             (Kind::Uint8, tch::Device::Cpu),
         ));
         assert!(text.len() < 2000, "{text}");
-        assert!(text.contains("..."), "{text}");
+        assert!(text.contains("0]],\n\n ...,\n\n [[0"), "{text}");
     }
 
     #[test]
