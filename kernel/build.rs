@@ -14,8 +14,11 @@ fn main() {
     files.sort();
     let mut list = String::from("&[\n");
     for file in &files {
-        let name = file.strip_prefix(&prelude).expect("collected below the prelude's folder");
-        writeln!(list, "    ({:?}, include_bytes!({:?})),", name, file).expect("writing to a string");
+        let name = file
+            .strip_prefix(&prelude)
+            .expect("collected below the prelude's folder");
+        writeln!(list, "    ({:?}, include_bytes!({:?})),", name, file)
+            .expect("writing to a string");
     }
     list.push_str("]\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));

@@ -37,7 +37,9 @@ enum Command {
     BuildEnvironment,
     /// Loads a libtorch, to see that it can be loaded.
     #[command(hide = true, name = libtorch::check::SUBCOMMAND)]
-    CheckLibtorch { lib_dir: PathBuf },
+    CheckLibtorch {
+        lib_dir: PathBuf,
+    },
 }
 
 /// A dataset's name on the command line.
@@ -85,7 +87,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(arguments) => return notebooks::run(arguments),
         Command::Test(arguments) => return notebooks::test(arguments),
         Command::Kernel(arguments) => kernel::run(&arguments)?,
-        Command::CheckLibtorch { lib_dir } => return Ok(libtorch::check::check_libtorch_main(&lib_dir)),
+        Command::CheckLibtorch { lib_dir } => {
+            return Ok(libtorch::check::check_libtorch_main(&lib_dir));
+        }
         Command::Install(arguments) => install(&arguments)?,
         Command::Data { dataset } => data(dataset)?,
         Command::BuildEnvironment => build_environment()?,

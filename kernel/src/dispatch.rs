@@ -21,12 +21,18 @@ pub async fn serve(kernel: Arc<Kernel>, request: JupyterMessage, replies: Replie
         Ok(content) => content,
         Err(panic) => {
             tracing::error!(%panic, message_type = request.message_type(), "a handler failed");
-            Some(error("KernelError", "the kernel failed on this request (details in its log)"))
+            Some(error(
+                "KernelError",
+                "the kernel failed on this request (details in its log)",
+            ))
         }
     };
     if let Some(content) = content {
         let msg_type = messages::reply_type(request.message_type());
-        if replies.send(messages::child_of(&request, &msg_type, content)).is_err() {
+        if replies
+            .send(messages::child_of(&request, &msg_type, content))
+            .is_err()
+        {
             tracing::error!("the replies' task has ended");
         }
     }
@@ -37,17 +43,25 @@ pub async fn serve(kernel: Arc<Kernel>, request: JupyterMessage, replies: Replie
 async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
     use JupyterMessageContent as Content;
     Some(match &request.content {
-        Content::ExecuteRequest(execute) => handlers::execute::execute(&kernel, &request, execute).await,
+        Content::ExecuteRequest(execute) => {
+            handlers::execute::execute(&kernel, &request, execute).await
+        }
         Content::KernelInfoRequest(_) => handlers::kernel_info::reply(),
         Content::IsCompleteRequest(is_complete) => handlers::is_complete::reply(&is_complete.code),
         Content::CompleteRequest(complete) => handlers::complete::reply(complete),
-        Content::InspectRequest(_) => json!({ "status": "ok", "found": false, "data": {}, "metadata": {} }),
+        Content::InspectRequest(_) => {
+            json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
+        }
         Content::HistoryRequest(_) => json!({ "status": "ok", "history": [] }),
         Content::CommInfoRequest(_) => json!({ "status": "ok", "comms": {} }),
         Content::CommOpen(open) => {
             // No target is known: the specification asks for a close in answer.
             let close = json!({ "comm_id": open.comm_id.0, "data": {} });
-            kernel.session.iopub.send(messages::broadcast(Some(&request), "comm_close", close)).await;
+            kernel
+                .session
+                .iopub
+                .send(messages::broadcast(Some(&request), "comm_close", close))
+                .await;
             return None;
         }
         Content::CommMsg(_) | Content::CommClose(_) => return None,
@@ -55,14 +69,19 @@ async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
             kernel.interrupt();
             json!({ "status": "ok" })
         }
-        Content::ShutdownRequest(shutdown) => handlers::shutdown::shutdown(&kernel, &request, shutdown.restart).await,
+        Content::ShutdownRequest(shutdown) => {
+            handlers::shutdown::shutdown(&kernel, &request, shutdown.restart).await
+        }
         other => {
             let message_type = other.message_type();
             tracing::info!(message_type, "unknown request");
             if !message_type.ends_with("_request") {
                 return None;
             }
-            error("UnknownRequest", &format!("this kernel does not know `{message_type}`"))
+            error(
+                "UnknownRequest",
+                &format!("this kernel does not know `{message_type}`"),
+            )
         }
     })
 }

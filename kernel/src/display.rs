@@ -83,7 +83,14 @@ mod tests {
     #[test]
     fn display_data_without_optional_fields() {
         let frame = Frame::parse(r#"{"frame":"display_data","data":{"text/plain":"x"}}"#).unwrap();
-        let Frame::DisplayData { data, metadata, display_id } = frame else { panic!("{frame:?}") };
+        let Frame::DisplayData {
+            data,
+            metadata,
+            display_id,
+        } = frame
+        else {
+            panic!("{frame:?}")
+        };
         assert_eq!(data["text/plain"], "x");
         assert!(metadata.is_empty() && display_id.is_none());
     }

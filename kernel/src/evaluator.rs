@@ -17,9 +17,17 @@ pub enum Output {
     /// Text of one of the two streams, as raw as it came.
     Stream { name: StreamName, text: String },
     /// A new display, updatable when it has an id.
-    Display { data: Bundle, metadata: Bundle, display_id: Option<String> },
+    Display {
+        data: Bundle,
+        metadata: Bundle,
+        display_id: Option<String>,
+    },
     /// Replaces the displays with this id.
-    UpdateDisplay { data: Bundle, metadata: Bundle, display_id: String },
+    UpdateDisplay {
+        data: Bundle,
+        metadata: Bundle,
+        display_id: String,
+    },
     /// The value of the cell's last expression.
     Result { data: Bundle, metadata: Bundle },
     /// Removes what the cell has shown so far.

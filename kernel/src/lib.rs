@@ -8,17 +8,17 @@
 
 pub mod cli;
 
-pub mod server;
 pub mod dispatch;
 pub mod handlers;
-pub mod session;
-pub mod sockets;
 pub mod messages;
 pub mod parent;
+pub mod server;
+pub mod session;
+pub mod sockets;
 
-pub mod evaluator;
 pub mod child;
 pub mod display;
+pub mod evaluator;
 
-pub mod setup;
 pub mod notebook;
+pub mod setup;

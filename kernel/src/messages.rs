@@ -23,7 +23,11 @@ pub fn child_of(parent: &JupyterMessage, msg_type: &str, content: Value) -> Jupy
 
 /// A message for IOPub: the parent's header, and the type as the topic.
 #[must_use]
-pub fn broadcast(parent: Option<&JupyterMessage>, msg_type: &str, content: Value) -> JupyterMessage {
+pub fn broadcast(
+    parent: Option<&JupyterMessage>,
+    msg_type: &str,
+    content: Value,
+) -> JupyterMessage {
     let message = match parent {
         Some(parent) => child_of(parent, msg_type, content),
         None => without_parent(msg_type, content),
@@ -38,8 +42,10 @@ pub fn status(parent: Option<&JupyterMessage>, state: &str) -> JupyterMessage {
 }
 
 fn without_parent(msg_type: &str, content: Value) -> JupyterMessage {
-    let content =
-        JupyterMessageContent::UnknownMessage(UnknownMessage { msg_type: msg_type.to_owned(), content });
+    let content = JupyterMessageContent::UnknownMessage(UnknownMessage {
+        msg_type: msg_type.to_owned(),
+        content,
+    });
     let mut message = JupyterMessage::new(content, None);
     message.header.username = "torchbook".to_owned();
     message.header.version = PROTOCOL_VERSION.to_owned();
@@ -49,5 +55,10 @@ fn without_parent(msg_type: &str, content: Value) -> JupyterMessage {
 /// The type of the reply to a request type.
 #[must_use]
 pub fn reply_type(request_type: &str) -> String {
-    format!("{}_reply", request_type.strip_suffix("_request").unwrap_or(request_type))
+    format!(
+        "{}_reply",
+        request_type
+            .strip_suffix("_request")
+            .unwrap_or(request_type)
+    )
 }

@@ -9,15 +9,19 @@ use tokio::sync::oneshot;
 
 /// Returns when the parent has died; never without a known parent.
 pub async fn death() {
-    let parent = std::env::var("JPY_PARENT_PID").ok().and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+    let parent = std::env::var("JPY_PARENT_PID")
+        .ok()
+        .and_then(|pid| Pid::from_raw(pid.parse().ok()?));
     let (dead, wait) = oneshot::channel();
     if let Some(parent) = parent {
-        let watching = std::thread::Builder::new().name("torchbook-parent".into()).spawn(move || {
-            if wait_for(parent) {
-                // An error means that the kernel is ending anyway.
-                let _ = dead.send(());
-            }
-        });
+        let watching = std::thread::Builder::new()
+            .name("torchbook-parent".into())
+            .spawn(move || {
+                if wait_for(parent) {
+                    // An error means that the kernel is ending anyway.
+                    let _ = dead.send(());
+                }
+            });
         if watching.is_ok() && wait.await.is_ok() {
             return;
         }

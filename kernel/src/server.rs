@@ -23,7 +23,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 const LINGER: Duration = Duration::from_millis(100);
 
 /// Makes the evaluator, given where its output goes.
-pub type MakeEvaluator = Box<dyn FnOnce(Arc<dyn CellIo>) -> std::io::Result<Box<dyn Evaluator>> + Send>;
+pub type MakeEvaluator =
+    Box<dyn FnOnce(Arc<dyn CellIo>) -> std::io::Result<Box<dyn Evaluator>> + Send>;
 
 struct Job {
     code: String,
@@ -63,7 +64,11 @@ impl Kernel {
             interrupter.arm();
         }
         self.executing.store(true, Ordering::SeqCst);
-        let sent = self.jobs.send(Job { code, execution_count, done });
+        let sent = self.jobs.send(Job {
+            code,
+            execution_count,
+            done,
+        });
         let outcome = match sent {
             Ok(()) => outcome.await.unwrap_or_else(|_| Err(ended())),
             Err(_) => Err(ended()),
@@ -74,7 +79,8 @@ impl Kernel {
 
     /// Cells that are queued now will not run.
     pub fn abort_queued(&self) {
-        self.aborted_up_to.store(self.queued.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.aborted_up_to
+            .store(self.queued.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// Interrupts the running cell; without one, nothing happens.
@@ -98,26 +104,37 @@ impl Kernel {
 ///
 /// # Errors
 /// When a socket cannot be bound.
-pub async fn serve(connection: &ConnectionInfo, make_evaluator: MakeEvaluator) -> anyhow::Result<()> {
+pub async fn serve(
+    connection: &ConnectionInfo,
+    make_evaluator: MakeEvaluator,
+) -> anyhow::Result<()> {
     let id = uuid::Uuid::new_v4().to_string();
     let bind = |name: &str| format!("cannot bind the {name} socket on {}", connection.ip);
-    let heartbeat_socket =
-        zmq::create_kernel_heartbeat_connection(connection).await.with_context(|| bind("heartbeat"))?;
-    let iopub_socket =
-        zmq::create_kernel_iopub_xpub_connection(connection, &id).await.with_context(|| bind("IOPub"))?;
-    let shell_socket =
-        zmq::create_kernel_shell_connection(connection, &id).await.with_context(|| bind("shell"))?;
-    let control_socket =
-        zmq::create_kernel_control_connection(connection, &id).await.with_context(|| bind("control"))?;
-    let stdin_socket =
-        zmq::create_kernel_stdin_connection(connection, &id).await.with_context(|| bind("stdin"))?;
+    let heartbeat_socket = zmq::create_kernel_heartbeat_connection(connection)
+        .await
+        .with_context(|| bind("heartbeat"))?;
+    let iopub_socket = zmq::create_kernel_iopub_xpub_connection(connection, &id)
+        .await
+        .with_context(|| bind("IOPub"))?;
+    let shell_socket = zmq::create_kernel_shell_connection(connection, &id)
+        .await
+        .with_context(|| bind("shell"))?;
+    let control_socket = zmq::create_kernel_control_connection(connection, &id)
+        .await
+        .with_context(|| bind("control"))?;
+    let stdin_socket = zmq::create_kernel_stdin_connection(connection, &id)
+        .await
+        .with_context(|| bind("stdin"))?;
 
     tokio::spawn(heartbeat::echo(heartbeat_socket));
     let iopub = Iopub::start(iopub_socket);
     let (stdin_requests, stdin_replies) = router::open(stdin_socket, "stdin");
     let (shell_requests, shell_replies) = router::open(shell_socket, "shell");
     let (control_requests, control_replies) = router::open(control_socket, "control");
-    let session = Arc::new(Session::new(iopub.clone(), Stdin::start(stdin_requests, stdin_replies)));
+    let session = Arc::new(Session::new(
+        iopub.clone(),
+        Stdin::start(stdin_requests, stdin_replies),
+    ));
 
     let (jobs, job_queue) = std::sync::mpsc::channel();
     let kernel = Arc::new(Kernel {
@@ -138,8 +155,16 @@ pub async fn serve(connection: &ConnectionInfo, make_evaluator: MakeEvaluator) -
         .spawn(move || evaluate_jobs(evaluator, &job_queue))?;
 
     iopub.send(messages::status(None, "starting")).await;
-    tokio::spawn(serve_shell(Arc::clone(&kernel), shell_requests, shell_replies));
-    tokio::spawn(serve_control(Arc::clone(&kernel), control_requests, control_replies));
+    tokio::spawn(serve_shell(
+        Arc::clone(&kernel),
+        shell_requests,
+        shell_replies,
+    ));
+    tokio::spawn(serve_control(
+        Arc::clone(&kernel),
+        control_requests,
+        control_replies,
+    ));
     wait_for_the_end(&kernel).await;
     iopub.flush().await;
     tokio::time::sleep(LINGER).await;
@@ -170,7 +195,11 @@ async fn serve_shell(kernel: Arc<Kernel>, mut requests: Requests, replies: Repli
                 tracing::error!("the cells' task has ended");
             }
         } else {
-            tokio::spawn(dispatch::serve(Arc::clone(&kernel), request, replies.clone()));
+            tokio::spawn(dispatch::serve(
+                Arc::clone(&kernel),
+                request,
+                replies.clone(),
+            ));
         }
     }
 }
@@ -193,7 +222,10 @@ async fn abort(kernel: &Kernel, request: &JupyterMessage, replies: &Replies) {
     let iopub = &kernel.session.iopub;
     iopub.send(messages::status(Some(request), "busy")).await;
     let content = crate::handlers::execute::aborted(kernel.execution_count(false));
-    if replies.send(messages::child_of(request, "execute_reply", content)).is_err() {
+    if replies
+        .send(messages::child_of(request, "execute_reply", content))
+        .is_err()
+    {
         tracing::error!("the replies' task has ended");
     }
     iopub.send(messages::status(Some(request), "idle")).await;
@@ -210,15 +242,17 @@ async fn serve_control(kernel: Arc<Kernel>, mut requests: Requests, replies: Rep
 /// the process that started us end the kernel.
 async fn wait_for_the_end(kernel: &Arc<Kernel>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) =
-        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-            (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "signals cannot be handled");
-                kernel.end.notified().await;
-                return;
-            }
-        };
+    let (mut interrupt, mut terminate) = match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
+        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::error!(%error, "signals cannot be handled");
+            kernel.end.notified().await;
+            return;
+        }
+    };
     let mut parents_death = std::pin::pin!(crate::parent::death());
     loop {
         tokio::select! {

@@ -30,7 +30,11 @@ pub struct Session {
 impl Session {
     /// A session without a cell.
     pub fn new(iopub: Iopub, stdin: Stdin) -> Session {
-        Session { iopub, stdin, cell: Mutex::new(None) }
+        Session {
+            iopub,
+            stdin,
+            cell: Mutex::new(None),
+        }
     }
 
     /// From now on output belongs to this cell.
@@ -52,7 +56,8 @@ impl CellIo for Session {
         let cell = self.cell();
         if let Some((msg_type, content)) = message(output, cell.as_ref()) {
             let parent = cell.as_ref().map(|cell| &cell.request);
-            self.iopub.blocking_send(messages::broadcast(parent, msg_type, content));
+            self.iopub
+                .blocking_send(messages::broadcast(parent, msg_type, content));
         }
     }
 
@@ -74,15 +79,26 @@ fn message(output: Output, cell: Option<&Cell>) -> Option<(&'static str, Value)>
             };
             ("stream", json!({ "name": name, "text": text }))
         }
-        Output::Display { data, metadata, display_id } => {
+        Output::Display {
+            data,
+            metadata,
+            display_id,
+        } => {
             // `transient` is an object even without an id: nbclient breaks on null.
             let transient = match display_id {
                 Some(id) => json!({ "display_id": id }),
                 None => json!({}),
             };
-            ("display_data", json!({ "data": data, "metadata": metadata, "transient": transient }))
+            (
+                "display_data",
+                json!({ "data": data, "metadata": metadata, "transient": transient }),
+            )
         }
-        Output::UpdateDisplay { data, metadata, display_id } => (
+        Output::UpdateDisplay {
+            data,
+            metadata,
+            display_id,
+        } => (
             "update_display_data",
             json!({ "data": data, "metadata": metadata, "transient": { "display_id": display_id } }),
         ),

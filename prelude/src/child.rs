@@ -5,6 +5,7 @@
 
 use crate::display::{flush, input};
 use crate::figures::font;
+use crate::panics;
 use crate::training::interrupt;
 
 /// Raised with every change to these functions or to the display frames.
@@ -24,6 +25,7 @@ pub extern "C" fn torchbook_child_start() {
         interrupt::request();
     }
     font::register();
+    panics::install();
     let handler: extern "C" fn(libc::c_int) = on_sigint;
     // SAFETY: the struct is plain data for which zero is a valid value (no flags, so no SA_RESTART:
     // a blocking system call returns), and the handler only stores to an atomic.

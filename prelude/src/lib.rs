@@ -53,6 +53,7 @@ mod losses;
 mod metrics;
 mod model;
 mod optimizers;
+mod panics;
 mod random;
 mod shape;
 mod tensor;

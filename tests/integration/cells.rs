@@ -9,7 +9,9 @@ use std::sync::{Mutex, MutexGuard};
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The lines between input and idle.
@@ -23,29 +25,54 @@ fn values_output_and_errors_of_cells() {
     let mut client = Client::real();
 
     assert_eq!(shown(&client.run("let a = 20;")), [""; 0]);
-    assert_eq!(shown(&client.run("a + 22")), [r#"result [2] {"text/plain":"42"}"#]);
+    assert_eq!(
+        shown(&client.run("a + 22")),
+        [r#"result [2] {"text/plain":"42"}"#]
+    );
     assert_eq!(shown(&client.run("()")), [""; 0]);
 
     let mixed = client.run(r#"print!("no newline"); a"#);
-    assert_eq!(shown(&mixed), [r#"stdout: "no newline""#, r#"result [4] {"text/plain":"20"}"#]);
+    assert_eq!(
+        shown(&mixed),
+        [
+            r#"stdout: "no newline""#,
+            r#"result [4] {"text/plain":"20"}"#
+        ]
+    );
 
-    let tensor = client.run("(Tensor::from_slice(&[1.0f32, 2.0]) * 2.0).sum(Kind::Float).double_value(&[])");
+    let tensor =
+        client.run("(Tensor::from_slice(&[1.0f32, 2.0]) * 2.0).sum(Kind::Float).double_value(&[])");
     assert_eq!(shown(&tensor), [r#"result [5] {"text/plain":"6.0"}"#]);
 
     let wrong = client.run("let x = 1;\nlet é: i32 = \"zwei\";");
-    assert_eq!((&wrong.reply["status"], &wrong.reply["ename"]), (&"error".into(), &"CompileError".into()));
+    assert_eq!(
+        (&wrong.reply["status"], &wrong.reply["ename"]),
+        (&"error".into(), &"CompileError".into())
+    );
     let traceback = wrong.reply["traceback"].to_string();
-    assert!(traceback.contains("cell [6], line 2, column 14"), "{traceback}");
+    assert!(
+        traceback.contains("cell [6], line 2, column 14"),
+        "{traceback}"
+    );
     assert_eq!(shown(&wrong).len(), 1, "{wrong:?}");
 
     let panicked = client.run("let b = 1;\npanic!(\"boom {b}\");");
     assert_eq!(shown(&panicked), ["error Panic: boom 1"]);
-    assert!(panicked.reply["traceback"].to_string().contains("cell [7], line 2"), "{panicked:?}");
+    assert!(
+        panicked.reply["traceback"]
+            .to_string()
+            .contains("cell [7], line 2"),
+        "{panicked:?}"
+    );
 
     let failed = client.run("let n: i32 = \"x\".parse()?;");
     assert_eq!(failed.reply["evalue"], "invalid digit found in string");
 
-    assert_eq!(shown(&client.run("a")), [r#"result [9] {"text/plain":"20"}"#], "a survived all of that");
+    assert_eq!(
+        shown(&client.run("a")),
+        [r#"result [9] {"text/plain":"20"}"#],
+        "a survived all of that"
+    );
     assert!(client.shut_down().success());
 }
 
@@ -58,10 +85,22 @@ fn a_dead_cell_process_is_an_error_and_the_next_cell_runs() {
     let exited = client.run("println!(\"last words\");\nstd::process::exit(3);");
     assert_eq!(shown(&exited)[0], r#"stdout: "last words\n""#);
     assert_eq!(exited.reply["ename"], "ProcessDied");
-    assert!(exited.reply["evalue"].as_str().unwrap().contains("exit status 3"), "{exited:?}");
-    assert!(exited.reply["traceback"].to_string().contains("gone"), "{exited:?}");
+    assert!(
+        exited.reply["evalue"]
+            .as_str()
+            .unwrap()
+            .contains("exit status 3"),
+        "{exited:?}"
+    );
+    assert!(
+        exited.reply["traceback"].to_string().contains("gone"),
+        "{exited:?}"
+    );
 
-    assert_eq!(shown(&client.run("twice(4)")), [r#"result [3] {"text/plain":"8"}"#]);
+    assert_eq!(
+        shown(&client.run("twice(4)")),
+        [r#"result [3] {"text/plain":"8"}"#]
+    );
     assert!(client.shut_down().success());
 }
 
@@ -73,9 +112,15 @@ fn two_kernels_at_once_do_not_meet() {
     one.run("let x = 1; struct Thing { a: i32 }");
     two.run("let x = \"two\"; struct Thing { b: String }");
     assert_eq!(shown(&one.run("x")), [r#"result [2] {"text/plain":"1"}"#]);
-    assert_eq!(shown(&two.run("x")), [r#"result [2] {"text/plain":"\"two\""}"#]);
+    assert_eq!(
+        shown(&two.run("x")),
+        [r#"result [2] {"text/plain":"\"two\""}"#]
+    );
     assert!(one.shut_down().success());
-    assert_eq!(shown(&two.run("Thing { b: x.to_string() }.b")), [r#"result [3] {"text/plain":"\"two\""}"#]);
+    assert_eq!(
+        shown(&two.run("Thing { b: x.to_string() }.b")),
+        [r#"result [3] {"text/plain":"\"two\""}"#]
+    );
     assert!(two.shut_down().success());
 }
 

@@ -1,6 +1,8 @@
 //! A Jupyter client for tests: starts the kernel's binary and reads transcripts.
 
-use jupyter_protocol::{ConnectionInfo, ExecuteRequest, JupyterMessage, JupyterMessageContent, Transport};
+use jupyter_protocol::{
+    ConnectionInfo, ExecuteRequest, JupyterMessage, JupyterMessageContent, Transport,
+};
 use jupyter_zmq_client::connection as zmq;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -58,8 +60,12 @@ impl Client {
         let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let session = uuid::Uuid::new_v4().to_string();
-        let (ports, listeners) =
-            runtime.block_on(zmq::peek_ports_with_listeners("127.0.0.1".parse().unwrap(), 5)).unwrap();
+        let (ports, listeners) = runtime
+            .block_on(zmq::peek_ports_with_listeners(
+                "127.0.0.1".parse().unwrap(),
+                5,
+            ))
+            .unwrap();
         let connection = ConnectionInfo {
             ip: "127.0.0.1".into(),
             transport: Transport::TCP,
@@ -87,19 +93,37 @@ impl Client {
             .unwrap();
         let (shell, control, stdin, iopub, heartbeat) = runtime.block_on(async {
             let identity = zmq::peer_identity_for_session(&session).unwrap();
-            let shell =
-                zmq::create_client_shell_connection_with_identity(&connection, &session, identity.clone());
-            let stdin = zmq::create_client_stdin_connection_with_identity(&connection, &session, identity);
+            let shell = zmq::create_client_shell_connection_with_identity(
+                &connection,
+                &session,
+                identity.clone(),
+            );
+            let stdin =
+                zmq::create_client_stdin_connection_with_identity(&connection, &session, identity);
             (
                 connected(shell).await,
                 connected(zmq::create_client_control_connection(&connection, &session)).await,
                 connected(stdin).await,
-                connected(zmq::create_client_iopub_connection(&connection, "", &session)).await,
+                connected(zmq::create_client_iopub_connection(
+                    &connection,
+                    "",
+                    &session,
+                ))
+                .await,
                 connected(zmq::create_client_heartbeat_connection(&connection)).await,
             )
         });
-        let mut client =
-            Client { runtime, connection, shell, control, stdin, iopub, heartbeat, process, _folder: folder };
+        let mut client = Client {
+            runtime,
+            connection,
+            shell,
+            control,
+            stdin,
+            iopub,
+            heartbeat,
+            process,
+            _folder: folder,
+        };
         // From the welcome on, no message is missed.
         loop {
             let message = client.next_iopub();
@@ -134,10 +158,17 @@ impl Client {
         let message = JupyterMessage::new(content, None);
         let id = message.header.msg_id.clone();
         self.runtime.block_on(self.control.send(message)).unwrap();
-        let reply = self.runtime.block_on(patience("a reply on control", self.control.read())).unwrap();
+        let reply = self
+            .runtime
+            .block_on(patience("a reply on control", self.control.read()))
+            .unwrap();
         assert_eq!(parent_of(&reply), Some(id.as_str()));
         let messages = self.iopub_until_idle(&id);
-        Transcript { reply: content_of(&reply), iopub: messages.iter().map(line).collect(), messages }
+        Transcript {
+            reply: content_of(&reply),
+            iopub: messages.iter().map(line).collect(),
+            messages,
+        }
     }
 
     /// Sends on shell without waiting; returns the message's id.
@@ -156,9 +187,17 @@ impl Client {
     #[track_caller]
     pub fn transcript(&mut self, id: &str) -> Transcript {
         let reply = self.next_reply();
-        assert_eq!(parent_of(&reply), Some(id), "reply to another request: {reply:?}");
+        assert_eq!(
+            parent_of(&reply),
+            Some(id),
+            "reply to another request: {reply:?}"
+        );
         let messages = self.iopub_until_idle(id);
-        Transcript { reply: content_of(&reply), iopub: messages.iter().map(line).collect(), messages }
+        Transcript {
+            reply: content_of(&reply),
+            iopub: messages.iter().map(line).collect(),
+            messages,
+        }
     }
 
     /// Reads up to this request's idle and returns its reply's content; used when part of
@@ -171,30 +210,44 @@ impl Client {
     /// Waits until the kernel asks for input, without answering.
     #[track_caller]
     pub fn next_input_request(&mut self) -> Value {
-        content_of(&self.runtime.block_on(patience("an input request", self.stdin.read())).unwrap())
+        content_of(
+            &self
+                .runtime
+                .block_on(patience("an input request", self.stdin.read()))
+                .unwrap(),
+        )
     }
 
     /// Sends the kernel's process a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.process.id()).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal)
+            .unwrap();
     }
 
     /// The next reply on shell.
     #[track_caller]
     pub fn next_reply(&mut self) -> JupyterMessage {
-        self.runtime.block_on(patience("a reply on shell", self.shell.read())).unwrap()
+        self.runtime
+            .block_on(patience("a reply on shell", self.shell.read()))
+            .unwrap()
     }
 
     /// The next message on IOPub.
     #[track_caller]
     pub fn next_iopub(&mut self) -> JupyterMessage {
-        self.runtime.block_on(patience("a message on IOPub", self.iopub.read())).unwrap()
+        self.runtime
+            .block_on(patience("a message on IOPub", self.iopub.read()))
+            .unwrap()
     }
 
     /// Reads IOPub until a line (see [`line`]) of this request fulfils the condition.
     #[track_caller]
-    pub fn iopub_until(&mut self, id: &str, condition: impl Fn(&str) -> bool) -> Vec<JupyterMessage> {
+    pub fn iopub_until(
+        &mut self,
+        id: &str,
+        condition: impl Fn(&str) -> bool,
+    ) -> Vec<JupyterMessage> {
         let mut messages = Vec::new();
         loop {
             let message = self.next_iopub();
@@ -216,7 +269,10 @@ impl Client {
     /// Answers the next input request with `answer` and returns its content.
     #[track_caller]
     pub fn answer_input(&mut self, answer: &str) -> Value {
-        let request = self.runtime.block_on(patience("an input request", self.stdin.read())).unwrap();
+        let request = self
+            .runtime
+            .block_on(patience("an input request", self.stdin.read()))
+            .unwrap();
         let reply = jupyter_protocol::InputReply {
             value: answer.into(),
             status: jupyter_protocol::ReplyStatus::Ok,
@@ -231,8 +287,18 @@ impl Client {
     #[track_caller]
     pub fn heartbeat(&mut self, bytes: &'static [u8]) -> Vec<u8> {
         let echo = async {
-            self.heartbeat.socket.send(bytes.to_vec().into()).await.unwrap();
-            self.heartbeat.socket.recv().await.unwrap().into_vec().concat()
+            self.heartbeat
+                .socket
+                .send(bytes.to_vec().into())
+                .await
+                .unwrap();
+            self.heartbeat
+                .socket
+                .recv()
+                .await
+                .unwrap()
+                .into_vec()
+                .concat()
         };
         self.runtime.block_on(patience("the heartbeat", echo))
     }
@@ -240,7 +306,9 @@ impl Client {
     /// Sends raw frames on shell.
     pub fn send_raw(&mut self, frames: Vec<bytes::Bytes>) {
         let message = zeromq::ZmqMessage::try_from(frames).unwrap();
-        self.runtime.block_on(self.shell.socket.send(message)).unwrap();
+        self.runtime
+            .block_on(self.shell.socket.send(message))
+            .unwrap();
     }
 
     /// Ends the kernel by a shutdown request; returns its exit status.
@@ -274,7 +342,10 @@ async fn connected<T>(connecting: impl Future<Output = jupyter_zmq_client::Resul
 
 /// The id of the request a message belongs to.
 pub fn parent_of(message: &JupyterMessage) -> Option<&str> {
-    message.parent_header.as_ref().map(|header| header.msg_id.as_str())
+    message
+        .parent_header
+        .as_ref()
+        .map(|header| header.msg_id.as_str())
 }
 
 /// A message's content as JSON, whatever its type.
@@ -289,12 +360,20 @@ pub fn content_of(message: &JupyterMessage) -> Value {
 pub fn line(message: &JupyterMessage) -> String {
     let content = content_of(message);
     let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
-    let id = || content["transient"]["display_id"].as_str().map(|id| format!(" #{id}")).unwrap_or_default();
+    let id = || {
+        content["transient"]["display_id"]
+            .as_str()
+            .map(|id| format!(" #{id}"))
+            .unwrap_or_default()
+    };
     match message.message_type() {
         "status" => text("execution_state"),
         "execute_input" => format!("input [{}]", content["execution_count"]),
         "stream" => format!("{}: {:?}", text("name"), text("text")),
-        "execute_result" => format!("result [{}] {}", content["execution_count"], content["data"]),
+        "execute_result" => format!(
+            "result [{}] {}",
+            content["execution_count"], content["data"]
+        ),
         "display_data" => format!("display{} {}", id(), content["data"]),
         "update_display_data" => format!("update{} {}", id(), content["data"]),
         "error" => format!("error {}: {}", text("ename"), text("evalue")),

@@ -20,7 +20,13 @@ fn a_cell_is_busy_input_outputs_idle_in_this_order() {
             "idle",
         ]
     );
-    assert_eq!((&transcript.reply["status"], &transcript.reply["execution_count"]), (&json!("ok"), &json!(1)));
+    assert_eq!(
+        (
+            &transcript.reply["status"],
+            &transcript.reply["execution_count"]
+        ),
+        (&json!("ok"), &json!(1))
+    );
 }
 
 #[test]
@@ -29,11 +35,21 @@ fn an_error_is_one_message_and_the_reply_says_the_same() {
     let transcript = client.run("print before\nerror ValueError it is wrong\nprint never");
     assert_eq!(
         transcript.iopub,
-        ["busy", "input [1]", r#"stdout: "before\n""#, "error ValueError: it is wrong", "idle"]
+        [
+            "busy",
+            "input [1]",
+            r#"stdout: "before\n""#,
+            "error ValueError: it is wrong",
+            "idle"
+        ]
     );
     for field in ["ename", "evalue", "traceback"] {
         let message = &transcript.messages[3];
-        assert_eq!(transcript.reply[field], crate::client::content_of(message)[field], "{field}");
+        assert_eq!(
+            transcript.reply[field],
+            crate::client::content_of(message)[field],
+            "{field}"
+        );
     }
     assert_eq!(transcript.reply["status"], "error");
 }
@@ -41,8 +57,9 @@ fn an_error_is_one_message_and_the_reply_says_the_same() {
 #[test]
 fn displays_of_the_same_type_all_arrive_and_update_by_id() {
     let mut client = Client::scripted();
-    let transcript = client
-        .run("display-id a text/plain 1\ndisplay text/plain 2\nupdate a text/plain 3\nclear-wait\nclear");
+    let transcript = client.run(
+        "display-id a text/plain 1\ndisplay text/plain 2\nupdate a text/plain 3\nclear-wait\nclear",
+    );
     assert_eq!(
         transcript.iopub[2..7],
         [
@@ -59,7 +76,11 @@ fn displays_of_the_same_type_all_arrive_and_update_by_id() {
 fn the_count_rises_with_cells_that_store_history_only() {
     let mut client = Client::scripted();
     let count = |client: &mut Client, silent: bool, store_history: bool| {
-        let request = ExecuteRequest { silent, store_history, ..ExecuteRequest::new("result 1".into()) };
+        let request = ExecuteRequest {
+            silent,
+            store_history,
+            ..ExecuteRequest::new("result 1".into())
+        };
         client.execute(request).reply["execution_count"].clone()
     };
     assert_eq!(count(&mut client, false, true), 1);
@@ -71,7 +92,10 @@ fn the_count_rises_with_cells_that_store_history_only() {
 #[test]
 fn a_silent_cell_shows_neither_its_input_nor_its_value() {
     let mut client = Client::scripted();
-    let request = ExecuteRequest { silent: true, ..ExecuteRequest::new("result 1".into()) };
+    let request = ExecuteRequest {
+        silent: true,
+        ..ExecuteRequest::new("result 1".into())
+    };
     assert_eq!(client.execute(request).iopub, ["busy", "idle"]);
 }
 
@@ -84,7 +108,10 @@ fn cells_queued_behind_an_error_are_aborted_and_later_ones_run() {
     client.iopub_until(&waiting, |line| line == "input [1]");
     let marker = client.send_shell(jupyter_protocol::KernelInfoRequest {});
     let marker_reply = client.next_reply();
-    assert_eq!(crate::client::parent_of(&marker_reply), Some(marker.as_str()));
+    assert_eq!(
+        crate::client::parent_of(&marker_reply),
+        Some(marker.as_str())
+    );
     client.control_request(jupyter_protocol::InterruptRequest {});
     assert_eq!(client.transcript_reply(&waiting)["ename"], "Interrupted");
     let aborted = client.transcript(&queued);
@@ -96,7 +123,10 @@ fn cells_queued_behind_an_error_are_aborted_and_later_ones_run() {
 #[test]
 fn without_stop_on_error_queued_cells_run() {
     let mut client = Client::scripted();
-    let request = ExecuteRequest { stop_on_error: false, ..ExecuteRequest::new("error A b".into()) };
+    let request = ExecuteRequest {
+        stop_on_error: false,
+        ..ExecuteRequest::new("error A b".into())
+    };
     let failing = client.send_shell(request);
     let next = client.send_shell(ExecuteRequest::new("result 1".into()));
     assert_eq!(client.transcript(&failing).reply["status"], "error");
@@ -106,11 +136,25 @@ fn without_stop_on_error_queued_cells_run() {
 #[test]
 fn input_is_asked_of_the_client_and_refused_where_it_allows_none() {
     let mut client = Client::scripted();
-    let id = client.send_shell(ExecuteRequest { allow_stdin: true, ..ExecuteRequest::new("password who?".into()) });
+    let id = client.send_shell(ExecuteRequest {
+        allow_stdin: true,
+        ..ExecuteRequest::new("password who?".into())
+    });
     let question = client.answer_input("me");
-    assert_eq!((&question["prompt"], &question["password"]), (&json!("who?"), &json!(true)));
-    assert!(client.transcript(&id).iopub.contains(&r#"stdout: "me\n""#.to_owned()));
-    let request = ExecuteRequest { allow_stdin: false, ..ExecuteRequest::new("input who?".into()) };
+    assert_eq!(
+        (&question["prompt"], &question["password"]),
+        (&json!("who?"), &json!(true))
+    );
+    assert!(
+        client
+            .transcript(&id)
+            .iopub
+            .contains(&r#"stdout: "me\n""#.to_owned())
+    );
+    let request = ExecuteRequest {
+        allow_stdin: false,
+        ..ExecuteRequest::new("input who?".into())
+    };
     assert_eq!(client.execute(request).reply["ename"], "StdinNotAllowed");
 }
 

@@ -10,7 +10,11 @@ fn frames(key: &str, content: &[u8], header: &[u8]) -> Vec<Bytes> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
     let parts = [header, b"{}", b"{}", content];
     let tag = hmac::sign(&key, &parts.concat());
-    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature: String = tag
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let mut frames = vec![Bytes::from_static(b"<IDS|MSG>"), Bytes::from(signature)];
     frames.extend(parts.iter().map(|part| Bytes::copy_from_slice(part)));
     frames
@@ -28,7 +32,10 @@ fn header(msg_type: &str) -> Vec<u8> {
 fn assert_unimpressed(client: &mut Client) {
     let transcript = client.run("result 1");
     assert_eq!(transcript.reply["status"], "ok");
-    assert_eq!(transcript.reply["execution_count"], 1, "something before was executed");
+    assert_eq!(
+        transcript.reply["execution_count"], 1,
+        "something before was executed"
+    );
 }
 
 #[test]
@@ -57,8 +64,13 @@ fn signed_nonsense_is_dropped() {
     let mut client = Client::scripted();
     let key = client.connection.key.clone();
     let deep = "[".repeat(100_000);
-    let nonsense: [&[u8]; 5] =
-        [b"not json", b"[]", br#"{"code":7}"#, b"\xff\xfe", deep.as_bytes()];
+    let nonsense: [&[u8]; 5] = [
+        b"not json",
+        b"[]",
+        br#"{"code":7}"#,
+        b"\xff\xfe",
+        deep.as_bytes(),
+    ];
     for content in nonsense {
         client.send_raw(frames(&key, content, &header("execute_request")));
         client.send_raw(frames(&key, b"{}", content));

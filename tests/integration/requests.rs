@@ -13,7 +13,10 @@ fn kernel_info_has_what_clients_look_for() {
     let transcript = client.shell_request(KernelInfoRequest {});
     assert_eq!(transcript.iopub, ["busy", "idle"]);
     let info = &transcript.reply["language_info"];
-    assert_eq!((&info["name"], &info["file_extension"]), (&json!("rust"), &json!(".rs")));
+    assert_eq!(
+        (&info["name"], &info["file_extension"]),
+        (&json!("rust"), &json!(".rs"))
+    );
     assert_eq!(transcript.reply["status"], "ok");
 }
 
@@ -22,8 +25,14 @@ fn control_answers_while_a_cell_runs() {
     let mut client = Client::scripted();
     let cell = client.send_shell(ExecuteRequest::new("wait-for-interrupt".into()));
     client.iopub_until(&cell, |line| line == "input [1]");
-    assert_eq!(client.control_request(KernelInfoRequest {}).iopub, ["busy", "idle"]);
-    assert_eq!(client.control_request(InterruptRequest {}).reply["status"], "ok");
+    assert_eq!(
+        client.control_request(KernelInfoRequest {}).iopub,
+        ["busy", "idle"]
+    );
+    assert_eq!(
+        client.control_request(InterruptRequest {}).reply["status"],
+        "ok"
+    );
     assert_eq!(client.transcript(&cell).reply["ename"], "Interrupted");
 }
 
@@ -37,7 +46,10 @@ fn an_interrupt_between_cells_does_not_hit_the_next() {
 #[test]
 fn a_question_ends_with_an_interrupt() {
     let mut client = Client::scripted();
-    let request = ExecuteRequest { allow_stdin: true, ..ExecuteRequest::new("input ?".into()) };
+    let request = ExecuteRequest {
+        allow_stdin: true,
+        ..ExecuteRequest::new("input ?".into())
+    };
     let cell = client.send_shell(request);
     client.next_input_request();
     client.control_request(InterruptRequest {});
@@ -56,18 +68,42 @@ fn the_heartbeat_echoes_the_same_bytes() {
 fn other_requests_have_replies_of_their_type() {
     let mut client = Client::scripted();
     let requests: Vec<JupyterMessageContent> = vec![
-        CompleteRequest { code: "Ten".into(), cursor_pos: 3 }.into(),
-        InspectRequest { code: "Tensor".into(), cursor_pos: 3, detail_level: Some(0) }.into(),
-        IsCompleteRequest { code: "fn f() {".into() }.into(),
+        CompleteRequest {
+            code: "Ten".into(),
+            cursor_pos: 3,
+        }
+        .into(),
+        InspectRequest {
+            code: "Tensor".into(),
+            cursor_pos: 3,
+            detail_level: Some(0),
+        }
+        .into(),
+        IsCompleteRequest {
+            code: "fn f() {".into(),
+        }
+        .into(),
         CommInfoRequest { target_name: None }.into(),
-        jupyter_protocol::HistoryRequest::Tail { n: 3, output: false, raw: true }.into(),
+        jupyter_protocol::HistoryRequest::Tail {
+            n: 3,
+            output: false,
+            raw: true,
+        }
+        .into(),
     ];
     for request in requests {
         let expected = request.message_type().replace("_request", "_reply");
         let id = client.send_shell(request);
         let reply = client.next_reply();
         assert_eq!(reply.message_type(), expected);
-        assert_eq!(client.iopub_until(&id, |line| line == "idle").iter().map(line).collect::<Vec<_>>(), ["busy", "idle"]);
+        assert_eq!(
+            client
+                .iopub_until(&id, |line| line == "idle")
+                .iter()
+                .map(line)
+                .collect::<Vec<_>>(),
+            ["busy", "idle"]
+        );
     }
 }
 
@@ -80,16 +116,29 @@ fn a_comm_for_an_unknown_target_is_closed() {
         data: serde_json::Map::new(),
         target_module: None,
     });
-    let lines: Vec<String> = client.iopub_until(&id, |line| line == "idle").iter().map(line).collect();
-    assert_eq!(lines, ["busy", r#"comm_close {"comm_id":"c1","data":{}}"#, "idle"]);
+    let lines: Vec<String> = client
+        .iopub_until(&id, |line| line == "idle")
+        .iter()
+        .map(line)
+        .collect();
+    assert_eq!(
+        lines,
+        ["busy", r#"comm_close {"comm_id":"c1","data":{}}"#, "idle"]
+    );
 }
 
 #[test]
 fn an_unknown_request_is_an_error_and_not_silence() {
     let mut client = Client::scripted();
-    let unknown = UnknownMessage { msg_type: "dance_request".into(), content: json!({}) };
+    let unknown = UnknownMessage {
+        msg_type: "dance_request".into(),
+        content: json!({}),
+    };
     let transcript = client.shell_request(unknown);
-    assert_eq!((&transcript.reply["status"], &transcript.reply["ename"]), (&json!("error"), &json!("UnknownRequest")));
+    assert_eq!(
+        (&transcript.reply["status"], &transcript.reply["ename"]),
+        (&json!("error"), &json!("UnknownRequest"))
+    );
 }
 
 #[test]

@@ -8,7 +8,9 @@ use super::prelude_library::PreludeLibrary;
 use super::{ControlRequest, PRELUDE_LIBRARY_VARIABLE, RENDEZVOUS_VARIABLE, scanner};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use rustix::net::{AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -22,7 +24,10 @@ const ATTACH_FAILED: i32 = 98;
 /// Does nothing unless the kernel started this process to run cells.
 /// Call it first in `main`.
 pub fn attach_if_child() {
-    let Some(fd) = std::env::var(RENDEZVOUS_VARIABLE).ok().and_then(|v| v.parse().ok()) else {
+    let Some(fd) = std::env::var(RENDEZVOUS_VARIABLE)
+        .ok()
+        .and_then(|v| v.parse().ok())
+    else {
         return;
     };
     let prelude = std::env::var_os(PRELUDE_LIBRARY_VARIABLE);
@@ -59,15 +64,24 @@ fn hand_over_streams(rendezvous: &OwnedFd) -> io::Result<OwnedFd> {
     let (our_stderr, kernels_stderr) = stream_pair()?;
     let (our_control, kernels_control) = stream_pair()?;
     let evcxr_pipe = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
-    let fds: [BorrowedFd; 4] =
-        [kernels_stdout.as_fd(), kernels_stderr.as_fd(), kernels_control.as_fd(), evcxr_pipe.as_fd()];
+    let fds: [BorrowedFd; 4] = [
+        kernels_stdout.as_fd(),
+        kernels_stderr.as_fd(),
+        kernels_control.as_fd(),
+        evcxr_pipe.as_fd(),
+    ];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(io::Error::other("no room for four descriptors"));
     }
     let pid = std::process::id().to_le_bytes();
-    rustix::net::sendmsg(rendezvous, &[IoSlice::new(&pid)], &mut ancillary, SendFlags::empty())?;
+    rustix::net::sendmsg(
+        rendezvous,
+        &[IoSlice::new(&pid)],
+        &mut ancillary,
+        SendFlags::empty(),
+    )?;
 
     rustix::stdio::dup2_stdout(&our_stdout)?;
     rustix::stdio::dup2_stderr(&our_stderr)?;
@@ -75,7 +89,12 @@ fn hand_over_streams(rendezvous: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 fn stream_pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
-    rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+    rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
 }
 
 /// Serves the kernel's requests until its end closes, which ends this process.
@@ -83,7 +102,8 @@ fn control_loop(control: &OwnedFd, prelude: &Arc<PreludeLibrary>) {
     let mut buffer = Vec::new();
     let mut cell_is_running = false;
     loop {
-        let timeout = cell_is_running.then(|| Timespec::try_from(FLUSH_INTERVAL).unwrap_or_default());
+        let timeout =
+            cell_is_running.then(|| Timespec::try_from(FLUSH_INTERVAL).unwrap_or_default());
         let mut fds = [PollFd::new(control, PollFlags::IN)];
         match poll(&mut fds, timeout.as_ref()) {
             Ok(0) => {
@@ -108,7 +128,10 @@ fn control_loop(control: &OwnedFd, prelude: &Arc<PreludeLibrary>) {
                     prelude.begin_cell();
                     cell_is_running = true;
                 }
-                Ok(ControlRequest::Flush { id, wait_for_prelude }) => {
+                Ok(ControlRequest::Flush {
+                    id,
+                    wait_for_prelude,
+                }) => {
                     if wait_for_prelude {
                         prelude.wait_until_loaded();
                     }
@@ -116,7 +139,9 @@ fn control_loop(control: &OwnedFd, prelude: &Arc<PreludeLibrary>) {
                     write_barriers(id);
                     cell_is_running = false;
                 }
-                Ok(ControlRequest::InputReply { text, status }) => prelude.input_reply(&text, status),
+                Ok(ControlRequest::InputReply { text, status }) => {
+                    prelude.input_reply(&text, status)
+                }
                 Err(error) => eprintln!("torchbook: unreadable control request: {error}"),
             }
         }

@@ -9,7 +9,9 @@ use super::reader::{ChildStreams, Reader};
 use super::{ControlRequest, PRELUDE_LIBRARY_VARIABLE, RENDEZVOUS_VARIABLE};
 use crate::evaluator::{CellIo, Interrupter, Output};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::net::{AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
+};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut, Write};
@@ -78,11 +80,21 @@ impl Hub {
     ///
     /// # Errors
     /// When the sockets or the thread cannot be made.
-    pub fn start(io: Arc<dyn CellIo>, prelude_library: Option<&Path>) -> io::Result<(Arc<Hub>, Command)> {
+    pub fn start(
+        io: Arc<dyn CellIo>,
+        prelude_library: Option<&Path>,
+    ) -> io::Result<(Arc<Hub>, Command)> {
         // Datagrams keep their boundaries, so each child's message arrives whole.
-        let (kernels_end, childs_end) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-        let hub = Arc::new(Hub { state: Mutex::default(), io });
+        let (kernels_end, childs_end) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::DGRAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        let hub = Arc::new(Hub {
+            state: Mutex::default(),
+            io,
+        });
         let mut command = Command::new(std::env::current_exe()?);
         command.env(RENDEZVOUS_VARIABLE, childs_end.as_raw_fd().to_string());
         if let Some(library) = prelude_library {
@@ -92,7 +104,8 @@ impl Hub {
         // every other program the kernel starts by its close-on-exec flag.
         unsafe {
             command.pre_exec(move || {
-                rustix::io::fcntl_setfd(&childs_end, rustix::io::FdFlags::empty()).map_err(io::Error::from)
+                rustix::io::fcntl_setfd(&childs_end, rustix::io::FdFlags::empty())
+                    .map_err(io::Error::from)
             });
         }
         let listening = Arc::clone(&hub);
@@ -127,7 +140,10 @@ impl Hub {
         let mut state = self.lock();
         // An interrupt that came before the cell got this far still counts.
         let interrupts = state.record.interrupts;
-        state.record = CellRecord { interrupts, ..CellRecord::default() };
+        state.record = CellRecord {
+            interrupts,
+            ..CellRecord::default()
+        };
         state.cell_is_running = true;
         state.user_cells = true;
         state.send(&ControlRequest::BeginCell);
@@ -144,12 +160,16 @@ impl Hub {
     pub fn request_flush(&self, id: u64) {
         let mut state = self.lock();
         let wait_for_prelude = state.user_cells;
-        state.send(&ControlRequest::Flush { id, wait_for_prelude });
+        state.send(&ControlRequest::Flush {
+            id,
+            wait_for_prelude,
+        });
     }
 
     /// Answers the cell's input request.
     pub fn input_reply(&self, text: String, status: i32) {
-        self.lock().send(&ControlRequest::InputReply { text, status });
+        self.lock()
+            .send(&ControlRequest::InputReply { text, status });
     }
 
     /// The child with this pidfd is gone.
@@ -160,7 +180,9 @@ impl Hub {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn receive_children(self: &Arc<Hub>, rendezvous: &OwnedFd) {
@@ -168,7 +190,9 @@ impl Hub {
             match receive(rendezvous) {
                 Ok((pid, streams, control)) => match pidfd_open(pid, PidfdFlags::empty()) {
                     Ok(pidfd) => self.adopt(pidfd, streams, control),
-                    Err(error) => tracing::error!(%error, ?pid, "a cell process died while it started"),
+                    Err(error) => {
+                        tracing::error!(%error, ?pid, "a cell process died while it started")
+                    }
                 },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -188,7 +212,9 @@ impl Hub {
                 state.send(&ControlRequest::BeginCell);
             }
             drop(state);
-            std::thread::Builder::new().name("torchbook-reader".into()).spawn(move || reader.run())
+            std::thread::Builder::new()
+                .name("torchbook-reader".into())
+                .spawn(move || reader.run())
         });
         if let Err(error) = adopted {
             tracing::error!(%error, "a cell process's output cannot be read");
@@ -199,7 +225,9 @@ impl Hub {
 impl State {
     fn send(&mut self, request: &ControlRequest) {
         let Some(child) = &self.child else { return };
-        let Ok(mut line) = serde_json::to_vec(request) else { return };
+        let Ok(mut line) = serde_json::to_vec(request) else {
+            return;
+        };
         line.push(b'\n');
         let mut writer = FdWriter(&child.control);
         if let Err(error) = writer.write_all(&line) {
@@ -226,7 +254,11 @@ impl Interrupter for Hub {
         let mut state = self.lock();
         state.record.interrupts += 1;
         if state.cell_is_running {
-            state.signal(if state.record.interrupts == 1 { Signal::INT } else { Signal::KILL });
+            state.signal(if state.record.interrupts == 1 {
+                Signal::INT
+            } else {
+                Signal::KILL
+            });
         }
     }
 
@@ -239,7 +271,11 @@ struct FdWriter<'a>(&'a OwnedFd);
 
 impl Write for FdWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(self.0, bytes, rustix::net::SendFlags::NOSIGNAL)?)
+        Ok(rustix::net::send(
+            self.0,
+            bytes,
+            rustix::net::SendFlags::NOSIGNAL,
+        )?)
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
@@ -265,9 +301,20 @@ fn receive(rendezvous: &OwnedFd) -> io::Result<(Pid, ChildStreams, OwnedFd)> {
     }
     let [stdout, stderr, control, evcxr_pipe]: [OwnedFd; 4] =
         fds.try_into().map_err(|fds: Vec<OwnedFd>| {
-            io::Error::other(format!("a cell process sent {} descriptors, expected 4", fds.len()))
+            io::Error::other(format!(
+                "a cell process sent {} descriptors, expected 4",
+                fds.len()
+            ))
         })?;
     let pid = i32::from_le_bytes(pid);
     let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("a cell process sent no pid"))?;
-    Ok((pid, ChildStreams { stdout, stderr, evcxr_pipe }, control))
+    Ok((
+        pid,
+        ChildStreams {
+            stdout,
+            stderr,
+            evcxr_pipe,
+        },
+        control,
+    ))
 }

@@ -34,14 +34,19 @@ impl PreludeLibrary {
         });
         if let Some(path) = path {
             let library = Arc::clone(&library);
-            std::thread::Builder::new().name("torchbook-load".into()).spawn(move || {
-                if let Err(error) = library.load(&path) {
-                    eprintln!("torchbook: cannot load the prelude {}: {error}", path.to_string_lossy());
-                }
-                let mut finished = library.finished.lock().unwrap_or_else(|e| e.into_inner());
-                *finished = true;
-                library.has_finished.notify_all();
-            })?;
+            std::thread::Builder::new()
+                .name("torchbook-load".into())
+                .spawn(move || {
+                    if let Err(error) = library.load(&path) {
+                        eprintln!(
+                            "torchbook: cannot load the prelude {}: {error}",
+                            path.to_string_lossy()
+                        );
+                    }
+                    let mut finished = library.finished.lock().unwrap_or_else(|e| e.into_inner());
+                    *finished = true;
+                    library.has_finished.notify_all();
+                })?;
         }
         Ok(library)
     }
@@ -52,10 +57,13 @@ impl PreludeLibrary {
         // never unloaded, so the function pointers stay valid.
         unsafe {
             let library = Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL)?;
-            let version = *library.get::<unsafe extern "C" fn() -> u32>(b"torchbook_abi_version\0")?;
+            let version =
+                *library.get::<unsafe extern "C" fn() -> u32>(b"torchbook_abi_version\0")?;
             let version = version();
             if version != ABI_VERSION {
-                return Err(format!("it speaks interface {version}, expected {ABI_VERSION}").into());
+                return Err(
+                    format!("it speaks interface {version}, expected {ABI_VERSION}").into(),
+                );
             }
             let child_start = *library.get::<unsafe extern "C" fn()>(b"torchbook_child_start\0")?;
             let functions = Functions {
@@ -75,7 +83,10 @@ impl PreludeLibrary {
     pub fn wait_until_loaded(&self) {
         let mut finished = self.finished.lock().unwrap_or_else(|e| e.into_inner());
         while !*finished {
-            finished = self.has_finished.wait(finished).unwrap_or_else(|e| e.into_inner());
+            finished = self
+                .has_finished
+                .wait(finished)
+                .unwrap_or_else(|e| e.into_inner());
         }
     }
 

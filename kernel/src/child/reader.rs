@@ -89,7 +89,8 @@ impl Reader {
                 fds.push(PollFd::new(&self.streams.stderr, PollFlags::IN));
             }
             let timeout = self.next_deadline().map(|deadline| {
-                Timespec::try_from(deadline.saturating_duration_since(Instant::now())).unwrap_or_default()
+                Timespec::try_from(deadline.saturating_duration_since(Instant::now()))
+                    .unwrap_or_default()
             });
             match poll(&mut fds, timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
@@ -125,7 +126,11 @@ impl Reader {
         if self.pending_since.is_some_and(|since| now >= since + BATCH) {
             self.publish_pending();
         }
-        if self.barrier.as_ref().is_some_and(|barrier| now >= barrier.deadline) {
+        if self
+            .barrier
+            .as_ref()
+            .is_some_and(|barrier| now >= barrier.deadline)
+        {
             tracing::warn!("the cell process did not flush in time; its last output may come late");
             self.complete_barrier();
         }
@@ -169,7 +174,11 @@ impl Reader {
             Piece::Content { mime, data } => {
                 let mut bundle = Bundle::new();
                 bundle.insert(mime, data.into());
-                self.show(Output::Display { data: bundle, metadata: Bundle::new(), display_id: None });
+                self.show(Output::Display {
+                    data: bundle,
+                    metadata: Bundle::new(),
+                    display_id: None,
+                });
             }
             Piece::Frame(json) => match Frame::parse(&json) {
                 Ok(frame) => self.frame(name, frame),
@@ -185,21 +194,57 @@ impl Reader {
 
     fn frame(&mut self, name: StreamName, frame: Frame) {
         match frame {
-            Frame::DisplayData { data, metadata, display_id } => {
-                self.show(Output::Display { data, metadata, display_id });
+            Frame::DisplayData {
+                data,
+                metadata,
+                display_id,
+            } => {
+                self.show(Output::Display {
+                    data,
+                    metadata,
+                    display_id,
+                });
             }
-            Frame::UpdateDisplayData { data, metadata, display_id } => {
-                self.show(Output::UpdateDisplay { data, metadata, display_id });
+            Frame::UpdateDisplayData {
+                data,
+                metadata,
+                display_id,
+            } => {
+                self.show(Output::UpdateDisplay {
+                    data,
+                    metadata,
+                    display_id,
+                });
             }
             Frame::ExecuteResult { data, metadata } => self.show(Output::Result { data, metadata }),
             Frame::ClearOutput { wait } => self.show(Output::Clear { wait }),
-            Frame::Panic { message, file, line, backtrace } => {
-                let report = PanicReport { message, file, line, backtrace };
-                self.hub.with_record(|record| record.panics.push_back(report));
+            Frame::Panic {
+                message,
+                file,
+                line,
+                backtrace,
+            } => {
+                let report = PanicReport {
+                    message,
+                    file,
+                    line,
+                    backtrace,
+                };
+                self.hub
+                    .with_record(|record| record.panics.push_back(report));
             }
-            Frame::Error { ename, evalue, traceback } => {
-                let error = CellError { ename, evalue, traceback };
-                self.hub.with_record(|record| record.reported_error = Some(error));
+            Frame::Error {
+                ename,
+                evalue,
+                traceback,
+            } => {
+                let error = CellError {
+                    ename,
+                    evalue,
+                    traceback,
+                };
+                self.hub
+                    .with_record(|record| record.reported_error = Some(error));
             }
             Frame::InputRequest { prompt, password } => self.input(prompt, password),
             Frame::Barrier { id } => self.barrier_seen(name, id),
@@ -211,13 +256,13 @@ impl Reader {
     fn input(&mut self, prompt: String, password: bool) {
         self.publish_pending();
         let hub = Arc::clone(&self.hub);
-        let asked = std::thread::Builder::new().name("torchbook-input".into()).spawn(move || {
-            match hub.io().input(&prompt, password) {
+        let asked = std::thread::Builder::new()
+            .name("torchbook-input".into())
+            .spawn(move || match hub.io().input(&prompt, password) {
                 Ok(text) => hub.input_reply(text, 0),
                 Err(InputRefused::NotAllowed) => hub.input_reply(String::new(), 1),
                 Err(InputRefused::Interrupted) => hub.input_reply(String::new(), 2),
-            }
-        });
+            });
         if asked.is_err() {
             self.hub.input_reply(String::new(), 1);
         }
@@ -229,7 +274,12 @@ impl Reader {
                 self.last_barrier += 1;
                 let deadline = Instant::now() + BARRIER_TIMEOUT;
                 let id = self.last_barrier;
-                self.barrier = Some(AwaitedBarrier { id, deadline, stdout_seen: false, stderr_seen: false });
+                self.barrier = Some(AwaitedBarrier {
+                    id,
+                    deadline,
+                    stdout_seen: false,
+                    stderr_seen: false,
+                });
                 self.hub.request_flush(id);
                 return;
             }
@@ -249,7 +299,8 @@ impl Reader {
         } else {
             String::new()
         };
-        self.hub.with_record(|record| record.question_mark = Some(message.trim_end().to_owned()));
+        self.hub
+            .with_record(|record| record.question_mark = Some(message.trim_end().to_owned()));
     }
 
     fn barrier_seen(&mut self, name: StreamName, id: u64) {
@@ -317,7 +368,10 @@ impl Reader {
         self.pending_since = None;
         if !self.pending.is_empty() {
             let text = std::mem::take(&mut self.pending);
-            self.hub.publish(Output::Stream { name: self.pending_name, text });
+            self.hub.publish(Output::Stream {
+                name: self.pending_name,
+                text,
+            });
         }
     }
 }

@@ -171,7 +171,10 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 fn find_marker(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
-    while let Some(offset) = bytes[from..].iter().position(|&b| b == FRAME_START[0] || b == b'E') {
+    while let Some(offset) = bytes[from..]
+        .iter()
+        .position(|&b| b == FRAME_START[0] || b == b'E')
+    {
         let at = from + offset;
         if bytes[at] == FRAME_START[0] || bytes[at..].starts_with(EVCXR_PREFIX) {
             return Some(at);
@@ -216,13 +219,22 @@ mod tests {
     #[test]
     fn control_line_behind_text_without_newline() {
         let pieces = Scanner::default().push(b"no newlineEVCXR_EXECUTION_COMPLETE\n");
-        assert_eq!(pieces, [text("no newline"), Piece::Control("EVCXR_EXECUTION_COMPLETE".into())]);
+        assert_eq!(
+            pieces,
+            [
+                text("no newline"),
+                Piece::Control("EVCXR_EXECUTION_COMPLETE".into())
+            ]
+        );
     }
 
     #[test]
     fn frame_between_texts() {
         let pieces = Scanner::default().push(b"a\x1eTORCHBOOK {\"x\":1}\nb");
-        assert_eq!(pieces, [text("a"), Piece::Frame("{\"x\":1}".into()), text("b")]);
+        assert_eq!(
+            pieces,
+            [text("a"), Piece::Frame("{\"x\":1}".into()), text("b")]
+        );
     }
 
     #[test]

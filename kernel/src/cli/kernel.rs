@@ -27,8 +27,12 @@ pub fn run(arguments: &KernelArguments) -> anyhow::Result<()> {
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("TORCHBOOK_LOG"))
         .init();
     let connection = read_connection_file(&arguments.connection_file)?;
-    let (make_evaluator, guard): (MakeEvaluator, Option<KernelFolderGuard>) = if arguments.scripted {
-        (Box::new(|io| Ok(Box::new(ScriptedEvaluator::new(io)))), None)
+    let (make_evaluator, guard): (MakeEvaluator, Option<KernelFolderGuard>) = if arguments.scripted
+    {
+        (
+            Box::new(|io| Ok(Box::new(ScriptedEvaluator::new(io)))),
+            None,
+        )
     } else {
         let (make_evaluator, guard) = evcxr_evaluator()?;
         (make_evaluator, Some(guard))
@@ -54,8 +58,12 @@ pub fn run(arguments: &KernelArguments) -> anyhow::Result<()> {
 fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
     let environment = Environment::of_process();
     let cache = Cache::of(&environment)?;
-    let (folder, guard) = KernelFolder::create(&cache)
-        .with_context(|| format!("cannot make this kernel's folder in {}", cache.root().display()))?;
+    let (folder, guard) = KernelFolder::create(&cache).with_context(|| {
+        format!(
+            "cannot make this kernel's folder in {}",
+            cache.root().display()
+        )
+    })?;
     // SAFETY: the runtime and all other threads start later.
     unsafe {
         std::env::set_var("EVCXR_TMPDIR", folder.evcxr());
@@ -65,7 +73,9 @@ fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
         }
     }
     let make_evaluator: MakeEvaluator = Box::new(move |io| {
-        let prepare = Box::new(move |reporter: &setup::Reporter| setup::ready::prelude(&environment, reporter));
+        let prepare = Box::new(move |reporter: &setup::Reporter| {
+            setup::ready::prelude(&environment, reporter)
+        });
         Ok(Box::new(EvcxrEvaluator::new(io, folder, prepare)?))
     });
     Ok((make_evaluator, guard))
@@ -75,7 +85,10 @@ fn read_connection_file(path: &Path) -> anyhow::Result<ConnectionInfo> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the connection file {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| {
-        format!("{} is not a connection file; Jupyter writes one and names it when it starts a kernel", path.display())
+        format!(
+            "{} is not a connection file; Jupyter writes one and names it when it starts a kernel",
+            path.display()
+        )
     })
 }
 
@@ -84,17 +97,27 @@ fn end_descendants() {
     let mut to_visit = vec![std::process::id()];
     let mut descendants = Vec::new();
     while let Some(pid) = to_visit.pop() {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
         for task in tasks {
-            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            for child in children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()) {
+            let children =
+                std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            for child in children
+                .split_whitespace()
+                .filter_map(|pid| pid.parse::<u32>().ok())
+            {
                 descendants.push(child);
                 to_visit.push(child);
             }
         }
     }
     for pid in descendants {
-        if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(pid) = i32::try_from(pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
             // It may have ended by itself meanwhile.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }

@@ -49,7 +49,9 @@ pub struct TestArguments {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("expected a number of seconds, received {text:?}"))?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("expected a number of seconds, received {text:?}"))?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
@@ -69,8 +71,12 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
 
 pub fn test(arguments: TestArguments) -> anyhow::Result<ExitCode> {
     let kernel = ready_kernel()?;
-    let options =
-        TestOptions { paths: arguments.paths, update: arguments.update, timeout: arguments.timeout, kernel };
+    let options = TestOptions {
+        paths: arguments.paths,
+        update: arguments.update,
+        timeout: arguments.timeout,
+        kernel,
+    };
     Ok(runtime()?.block_on(notebook::test(options))?.into())
 }
 

@@ -17,8 +17,13 @@ const RESET: &str = "\u{1b}[0m";
 const BACKTRACE_LINES: usize = 40;
 
 /// All errors of a cell that did not compile, as one.
-pub fn compile_errors(errors: &[CompilationError], code: &str, execution_count: usize) -> CellError {
-    let mut shown: Vec<&CompilationError> = errors.iter().filter(|e| e.level() == "error").collect();
+pub fn compile_errors(
+    errors: &[CompilationError],
+    code: &str,
+    execution_count: usize,
+) -> CellError {
+    let mut shown: Vec<&CompilationError> =
+        errors.iter().filter(|e| e.level() == "error").collect();
     if shown.is_empty() {
         shown = errors.iter().collect();
     }
@@ -26,7 +31,9 @@ pub fn compile_errors(errors: &[CompilationError], code: &str, execution_count: 
         Some(code) => format!("error[{code}]: {}", error.message()),
         None => format!("error: {}", error.message()),
     };
-    let mut evalue = shown.first().map_or_else(|| "the cell does not compile".into(), |e| title(e));
+    let mut evalue = shown
+        .first()
+        .map_or_else(|| "the cell does not compile".into(), |e| title(e));
     if shown.len() > 1 {
         let _ = write!(evalue, " (and {} more)", shown.len() - 1);
     }
@@ -55,15 +62,27 @@ pub fn compile_errors(errors: &[CompilationError], code: &str, execution_count: 
             if labels.is_empty() && !error.rendered().is_empty() {
                 lines.push(error.rendered().trim_end().to_owned());
             }
-            lines.extend(help.iter().map(|text| format!("  {BLUE}={RESET} {GREEN}help{RESET}: {text}")));
+            lines.extend(
+                help.iter()
+                    .map(|text| format!("  {BLUE}={RESET} {GREEN}help{RESET}: {text}")),
+            );
             lines
         })
         .collect();
-    CellError { ename: "CompileError".into(), evalue, traceback }
+    CellError {
+        ename: "CompileError".into(),
+        evalue,
+        traceback,
+    }
 }
 
 /// A panic that ended a cell.
-pub fn panic(report: &PanicReport, code: &str, generated: &str, execution_count: usize) -> CellError {
+pub fn panic(
+    report: &PanicReport,
+    code: &str,
+    generated: &str,
+    execution_count: usize,
+) -> CellError {
     let mut traceback = vec![format!("{RED}thread panicked{RESET}: {}", report.message)];
     match cell_line(report, code, generated) {
         Some(line) => traceback.extend(snippet(
@@ -78,20 +97,33 @@ pub fn panic(report: &PanicReport, code: &str, generated: &str, execution_count:
                 primary: true,
             }],
         )),
-        None if !report.file.is_empty() => traceback.push(format!("  at {}:{}", report.file, report.line)),
+        None if !report.file.is_empty() => {
+            traceback.push(format!("  at {}:{}", report.file, report.line))
+        }
         None => {}
     }
     let backtrace: Vec<&str> = report.backtrace.lines().take(BACKTRACE_LINES).collect();
     if !backtrace.is_empty() {
         traceback.push(backtrace.join("\n"));
     }
-    traceback.push("Variables of earlier cells are still there; those this cell defined or took over are not.".into());
-    CellError { ename: "Panic".into(), evalue: report.message.clone(), traceback }
+    traceback.push(
+        "Variables of earlier cells are still there; those this cell defined or took over are not."
+            .into(),
+    );
+    CellError {
+        ename: "Panic".into(),
+        evalue: report.message.clone(),
+        traceback,
+    }
 }
 
 /// A failed `?` that ended a cell, when all that is known is what it printed.
 pub fn question_mark(message: &str) -> CellError {
-    let evalue = if message.is_empty() { "the cell returned an error" } else { message };
+    let evalue = if message.is_empty() {
+        "the cell returned an error"
+    } else {
+        message
+    };
     CellError::new("Error", evalue)
         .with_line("Variables of earlier cells are still there; those this cell defined are not.")
 }
@@ -107,8 +139,12 @@ fn cell_line(report: &PanicReport, code: &str, generated: &str) -> Option<usize>
     let same = |line: &&str| line.trim() == panicked;
     // Equal lines come in the same order here and there.
     let nth = generated.lines().take(at).filter(same).count();
-    let candidates: Vec<usize> =
-        code.lines().enumerate().filter(|(_, line)| line.trim() == panicked).map(|(i, _)| i + 1).collect();
+    let candidates: Vec<usize> = code
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.trim() == panicked)
+        .map(|(i, _)| i + 1)
+        .collect();
     candidates.get(nth).or(candidates.last()).copied()
 }
 
@@ -128,7 +164,11 @@ fn snippet(code: &str, execution_count: usize, labels: &[Label]) -> Vec<String> 
         return Vec::new();
     };
     let source: Vec<&str> = code.lines().collect();
-    let width = labels.iter().map(|label| label.line.to_string().len()).max().unwrap_or(1);
+    let width = labels
+        .iter()
+        .map(|label| label.line.to_string().len())
+        .max()
+        .unwrap_or(1);
     let mut lines = vec![
         format!(
             "{:width$}{BLUE}-->{RESET} cell [{execution_count}], line {}, column {}",
@@ -140,17 +180,32 @@ fn snippet(code: &str, execution_count: usize, labels: &[Label]) -> Vec<String> 
     sorted.sort_by_key(|label| (label.line, label.column));
     let mut shown_line = 0;
     for label in sorted {
-        let text = source.get(label.line.saturating_sub(1)).copied().unwrap_or_default();
+        let text = source
+            .get(label.line.saturating_sub(1))
+            .copied()
+            .unwrap_or_default();
         if label.line != shown_line {
             if shown_line != 0 && label.line > shown_line + 1 {
                 lines.push("...".into());
             }
-            lines.push(format!("{BLUE}{:>width$} |{RESET} {}", label.line, text.replace('\t', " ")));
+            lines.push(format!(
+                "{BLUE}{:>width$} |{RESET} {}",
+                label.line,
+                text.replace('\t', " ")
+            ));
             shown_line = label.line;
         }
-        let end = if label.end_line == label.line { label.end_column } else { text.chars().count() + 1 };
+        let end = if label.end_line == label.line {
+            label.end_column
+        } else {
+            text.chars().count() + 1
+        };
         let carets = end.saturating_sub(label.column).max(1);
-        let (mark, colour) = if label.primary { ("^", RED) } else { ("-", BLUE) };
+        let (mark, colour) = if label.primary {
+            ("^", RED)
+        } else {
+            ("-", BLUE)
+        };
         lines.push(format!(
             "{:width$} {BLUE}|{RESET} {:indent$}{colour}{} {}{RESET}",
             "",
@@ -175,7 +230,14 @@ mod tests {
 
     #[test]
     fn carets_stand_below_characters_not_bytes() {
-        let label = Label { line: 2, column: 9, end_line: 2, end_column: 11, text: "여기".into(), primary: true };
+        let label = Label {
+            line: 2,
+            column: 9,
+            end_line: 2,
+            end_column: 11,
+            text: "여기".into(),
+            primary: true,
+        };
         let shown = plain(&snippet("let a = 1;\nlet é = äb;", 7, &[label]));
         assert_eq!(
             shown,
@@ -185,16 +247,29 @@ mod tests {
 
     #[test]
     fn a_panic_is_found_by_its_line_in_the_generated_crate() {
-        let report = PanicReport { message: "boom".into(), file: "src/lib.rs".into(), line: 4, ..Default::default() };
+        let report = PanicReport {
+            message: "boom".into(),
+            file: "src/lib.rs".into(),
+            line: 4,
+            ..Default::default()
+        };
         let generated = "mod x {}\nfn run() {\nlet a = 1;\npanic!(\"boom\");\n}";
         let error = panic(&report, "let a = 1;\npanic!(\"boom\");", generated, 3);
         assert_eq!(error.evalue, "boom");
-        assert!(plain(&error.traceback).contains("cell [3], line 2"), "{error:?}");
+        assert!(
+            plain(&error.traceback).contains("cell [3], line 2"),
+            "{error:?}"
+        );
     }
 
     #[test]
     fn a_panic_elsewhere_says_where() {
-        let report = PanicReport { message: "b".into(), file: "/x/tensor.rs".into(), line: 9, ..Default::default() };
+        let report = PanicReport {
+            message: "b".into(),
+            file: "/x/tensor.rs".into(),
+            line: 9,
+            ..Default::default()
+        };
         assert!(plain(&panic(&report, "f()", "f()", 1).traceback).contains("at /x/tensor.rs:9"));
     }
 }

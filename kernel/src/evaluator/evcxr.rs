@@ -38,17 +38,33 @@ impl EvcxrEvaluator {
     ///
     /// # Errors
     /// When the sockets to the cell process cannot be made.
-    pub fn new(io: Arc<dyn CellIo>, folder: KernelFolder, prepare: Prepare) -> io::Result<EvcxrEvaluator> {
+    pub fn new(
+        io: Arc<dyn CellIo>,
+        folder: KernelFolder,
+        prepare: Prepare,
+    ) -> io::Result<EvcxrEvaluator> {
         let (hub, mut command) = Hub::start(io, Some(&folder.prelude_library()))?;
-        command.env("TORCHBOOK_FRAMES", "1").env("TORCHBOOK_EXE", std::env::current_exe()?);
-        Ok(EvcxrEvaluator { folder, prepare, hub, command: Some(command), context: None, failure: None })
+        command
+            .env("TORCHBOOK_FRAMES", "1")
+            .env("TORCHBOOK_EXE", std::env::current_exe()?);
+        Ok(EvcxrEvaluator {
+            folder,
+            prepare,
+            hub,
+            command: Some(command),
+            context: None,
+            failure: None,
+        })
     }
 
     fn start(&mut self) -> Result<CommandContext, String> {
         let reporter = Reporter::new(NotebookProgress(Arc::clone(self.hub.io())));
         let prepared = (self.prepare)(&reporter).map_err(|error| error.to_string())?;
         self.folder.fill(&prepared).map_err(|error| {
-            format!("cannot copy the prepared folder to {}: {error}", self.folder.path().display())
+            format!(
+                "cannot copy the prepared folder to {}: {error}",
+                self.folder.path().display()
+            )
         })?;
         let command = match self.command.take() {
             Some(command) => command,
@@ -60,7 +76,9 @@ impl EvcxrEvaluator {
         drain("evcxr-stdout", outputs.stdout);
         drain("evcxr-stderr", outputs.stderr);
         // evcxr's first evaluation knew no dependencies and has pruned the lock file.
-        self.folder.restore_lock_file(&prepared).map_err(|error| format!("cannot write Cargo.lock: {error}"))?;
+        self.folder
+            .restore_lock_file(&prepared)
+            .map_err(|error| format!("cannot write Cargo.lock: {error}"))?;
         let mut context = CommandContext::with_eval_context(context);
         context
             .execute(&prepared.start_up_cell())
@@ -75,33 +93,66 @@ impl EvcxrEvaluator {
         let io = Arc::clone(self.hub.io());
         let mut callbacks = EvalCallbacks {
             // What a crate of the user's asks through evcxr_input.
-            input_reader: &|request| io.input(&request.prompt, request.is_password).unwrap_or_default(),
+            input_reader: &|request| {
+                io.input(&request.prompt, request.is_password)
+                    .unwrap_or_default()
+            },
         };
         // evcxr can panic on unusual code; the kernel must answer even then.
-        catch_unwind(AssertUnwindSafe(|| context.execute_with_callbacks(code, &mut callbacks)))
-            .unwrap_or_else(|_| Err(Error::Message("evcxr failed on this cell (details in the log)".into())))
+        catch_unwind(AssertUnwindSafe(|| {
+            context.execute_with_callbacks(code, &mut callbacks)
+        }))
+        .unwrap_or_else(|_| {
+            Err(Error::Message(
+                "evcxr failed on this cell (details in the log)".into(),
+            ))
+        })
     }
 
     fn variables(&self) -> Vec<String> {
-        let Some(context) = &self.context else { return Vec::new() };
-        let mut names: Vec<String> = context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
+        let Some(context) = &self.context else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = context
+            .variables_and_types()
+            .map(|(name, _)| name.to_owned())
+            .collect();
         names.sort();
         names
     }
 
-    fn success(&self, record: CellRecord, outputs: EvalOutputs, code: &str, count: usize) -> Outcome {
+    fn success(
+        &self,
+        record: CellRecord,
+        outputs: EvalOutputs,
+        code: &str,
+        count: usize,
+    ) -> Outcome {
         if record.panicked {
             let report = record.panics.into_iter().last().unwrap_or_default();
-            let generated = self.context.as_ref().and_then(|c| c.last_source().ok()).unwrap_or_default();
+            let generated = self
+                .context
+                .as_ref()
+                .and_then(|c| c.last_source().ok())
+                .unwrap_or_default();
             return Err(diagnostics::panic(&report, code, &generated, count));
         }
         if let Some(message) = record.question_mark {
-            return Err(record.reported_error.unwrap_or_else(|| diagnostics::question_mark(&message)));
+            return Err(record
+                .reported_error
+                .unwrap_or_else(|| diagnostics::question_mark(&message)));
         }
         if !outputs.content_by_mime_type.is_empty() {
-            let data: Bundle =
-                outputs.content_by_mime_type.into_iter().map(|(mime, text)| (mime, text.into())).collect();
-            self.hub.io().publish(Output::Display { data, metadata: Bundle::new(), display_id: None });
+            let data: Bundle = outputs
+                .content_by_mime_type
+                .into_iter()
+                .map(|(mime, text)| (mime, text.into()))
+                .collect();
+            self.hub.io().publish(Output::Display {
+                data,
+                metadata: Bundle::new(),
+                display_id: None,
+            });
         }
         Ok(())
     }
@@ -132,7 +183,10 @@ impl Evaluator for EvcxrEvaluator {
         self.hub.begin_cell();
         if self.hub.with_record(|record| record.interrupts) > 0 {
             self.hub.end_cell();
-            return Err(CellError::new("Interrupted", "the cell was interrupted before it ran"));
+            return Err(CellError::new(
+                "Interrupted",
+                "the cell was interrupted before it ran",
+            ));
         }
         let result = self.run(code);
         let record = self.hub.end_cell();
@@ -166,15 +220,19 @@ fn process_died(record: &CellRecord, variables: &[String]) -> CellError {
         Some(Death::Killed(signal)) => format!("the cell process was killed by signal {signal}"),
         None => "the cell process ended".to_owned(),
     };
-    let ename = if record.interrupts > 1 { "Interrupted" } else { "ProcessDied" };
+    let ename = if record.interrupts > 1 {
+        "Interrupted"
+    } else {
+        "ProcessDied"
+    };
     let lost = if variables.is_empty() {
         "There were no variables to lose.".to_owned()
     } else {
         format!("Variables that are gone: {}.", variables.join(", "))
     };
-    CellError::new(ename, how)
-        .with_line(lost)
-        .with_line("Functions, types and dependencies of earlier cells are still there; the next cell runs.")
+    CellError::new(ename, how).with_line(lost).with_line(
+        "Functions, types and dependencies of earlier cells are still there; the next cell runs.",
+    )
 }
 
 /// Shows set-up steps below the cell that waits for them.
@@ -191,17 +249,22 @@ impl Progress for NotebookProgress {
 
     fn note(&self, text: &str) {
         let text = format!("{text}\n");
-        self.0.publish(Output::Stream { name: StreamName::Stderr, text });
+        self.0.publish(Output::Stream {
+            name: StreamName::Stderr,
+            text,
+        });
     }
 }
 
 /// Empties one of evcxr's channels; what comes there is worth a log line only.
 fn drain(name: &'static str, receiver: crossbeam_channel::Receiver<String>) {
-    let spawned = std::thread::Builder::new().name(name.into()).spawn(move || {
-        for line in receiver {
-            tracing::debug!(channel = name, %line);
-        }
-    });
+    let spawned = std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || {
+            for line in receiver {
+                tracing::debug!(channel = name, %line);
+            }
+        });
     if let Err(error) = spawned {
         tracing::error!(%error, name, "evcxr's output is not drained: cells may hang");
     }

@@ -28,7 +28,10 @@ pub struct ScriptedEvaluator {
 impl ScriptedEvaluator {
     /// An evaluator whose output goes to `io`.
     pub fn new(io: Arc<dyn CellIo>) -> ScriptedEvaluator {
-        ScriptedEvaluator { io, flag: Arc::default() }
+        ScriptedEvaluator {
+            io,
+            flag: Arc::default(),
+        }
     }
 
     fn line(&self, line: &str) -> Outcome {
@@ -40,7 +43,11 @@ impl ScriptedEvaluator {
             "print-raw" => stream(StreamName::Stdout, unescape(rest)),
             "eprint" => stream(StreamName::Stderr, unescape(rest) + "\n"),
             "display" => {
-                self.io.publish(Output::Display { data: bundle(rest)?, metadata: Bundle::new(), display_id: None });
+                self.io.publish(Output::Display {
+                    data: bundle(rest)?,
+                    metadata: Bundle::new(),
+                    display_id: None,
+                });
             }
             "display-id" => {
                 let (id, rest) = rest.split_once(' ').ok_or_else(|| unknown(line))?;
@@ -60,14 +67,20 @@ impl ScriptedEvaluator {
             }
             "result" => {
                 let data = bundle(&format!("text/plain {rest}"))?;
-                self.io.publish(Output::Result { data, metadata: Bundle::new() });
+                self.io.publish(Output::Result {
+                    data,
+                    metadata: Bundle::new(),
+                });
             }
             "clear" => self.io.publish(Output::Clear { wait: false }),
             "clear-wait" => self.io.publish(Output::Clear { wait: true }),
             "input" | "password" => match self.io.input(rest, word == "password") {
                 Ok(answer) => stream(StreamName::Stdout, answer + "\n"),
                 Err(InputRefused::NotAllowed) => {
-                    return Err(CellError::new("StdinNotAllowed", "the client allows no input"));
+                    return Err(CellError::new(
+                        "StdinNotAllowed",
+                        "the client allows no input",
+                    ));
                 }
                 Err(InputRefused::Interrupted) => return Err(interrupted()),
             },

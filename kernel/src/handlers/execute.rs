@@ -21,7 +21,9 @@ pub async fn execute(kernel: &Kernel, request: &JupyterMessage, execute: &Execut
     });
     if !execute.silent {
         let input = json!({ "code": execute.code, "execution_count": execution_count });
-        iopub.send(messages::broadcast(Some(request), "execute_input", input)).await;
+        iopub
+            .send(messages::broadcast(Some(request), "execute_input", input))
+            .await;
     }
     if execute.code.trim().is_empty() {
         return ok(execution_count);
@@ -30,7 +32,9 @@ pub async fn execute(kernel: &Kernel, request: &JupyterMessage, execute: &Execut
         Ok(()) => ok(execution_count),
         Err(error) => {
             let content = error_content(&error);
-            iopub.send(messages::broadcast(Some(request), "error", content.clone())).await;
+            iopub
+                .send(messages::broadcast(Some(request), "error", content.clone()))
+                .await;
             if execute.stop_on_error {
                 kernel.abort_queued();
             }

@@ -62,7 +62,14 @@ mod tests {
 
     #[test]
     fn brackets_in_strings_and_characters_do_not_count() {
-        for complete in ["let a = \"(\";", "let c = '(';", "// {\nf()", "fn f<'a>(x: &'a str) {}", "'\\''", ""] {
+        for complete in [
+            "let a = \"(\";",
+            "let c = '(';",
+            "// {\nf()",
+            "fn f<'a>(x: &'a str) {}",
+            "'\\''",
+            "",
+        ] {
             assert_eq!(reply(complete)["status"], "complete", "{complete}");
         }
     }
@@ -70,7 +77,10 @@ mod tests {
     #[test]
     fn an_open_block_asks_for_more_with_indent() {
         let reply = reply("fn f() {\n    if x {");
-        assert_eq!((reply["status"].as_str(), reply["indent"].as_str()), (Some("incomplete"), Some("        ")));
+        assert_eq!(
+            (reply["status"].as_str(), reply["indent"].as_str()),
+            (Some("incomplete"), Some("        "))
+        );
     }
 
     #[test]

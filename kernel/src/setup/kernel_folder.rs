@@ -37,7 +37,11 @@ impl KernelFolder {
         fs::create_dir_all(&root)?;
         // Making, locking and looking for leftovers happen under one lock: otherwise a
         // folder could be taken for a leftover between its making and its locking.
-        let gate = File::options().create(true).truncate(false).write(true).open(root.join(".gate"))?;
+        let gate = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(root.join(".gate"))?;
         gate.lock()?;
         remove_leftovers(&root)?;
         let unique = uuid::Uuid::new_v4().simple().to_string();
@@ -45,7 +49,10 @@ impl KernelFolder {
         fs::create_dir(&path)?;
         let lock = File::create(path.join(LOCK))?;
         lock.lock()?;
-        Ok((KernelFolder { path: path.clone() }, KernelFolderGuard { path, _lock: lock }))
+        Ok((
+            KernelFolder { path: path.clone() },
+            KernelFolderGuard { path, _lock: lock },
+        ))
     }
 
     /// Where it is.
@@ -66,7 +73,10 @@ impl KernelFolder {
 
     /// Where libtorchbook.so will lie.
     pub fn prelude_library(&self) -> PathBuf {
-        self.evcxr().join("target").join(TARGET).join("debug/deps/libtorchbook.so")
+        self.evcxr()
+            .join("target")
+            .join(TARGET)
+            .join("debug/deps/libtorchbook.so")
     }
 
     /// Copies the prepared folder into this one.
@@ -106,7 +116,12 @@ impl KernelFolderGuard {
 /// folder with spaces is avoided.
 fn kernels_root(cache: &Cache) -> PathBuf {
     let root = cache.root().join("kernels");
-    if root.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace) {
+    if root
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .any(u8::is_ascii_whitespace)
+    {
         let user = rustix::process::getuid().as_raw();
         return PathBuf::from(format!("/tmp/torchbook-{user}/kernels"));
     }
@@ -131,7 +146,10 @@ fn remove_leftovers(root: &Path) -> io::Result<()> {
 }
 
 /// Copies one of evcxr's folders, sharing what is never written again.
-pub(super) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -144,7 +162,10 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         } else if !is_finished_artefact(&source) || fs::hard_link(&source, &target).is_err() {
             fs::copy(&source, &target)?;
             // cargo compares times to find out what is fresh.
-            File::options().write(true).open(&target)?.set_modified(fs::metadata(&source)?.modified()?)?;
+            File::options()
+                .write(true)
+                .open(&target)?
+                .set_modified(fs::metadata(&source)?.modified()?)?;
         }
     }
     Ok(())
@@ -152,8 +173,14 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Whether a file is never written again, only replaced: then kernels can share it.
 fn is_finished_artefact(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let extension = path.extension().map(|extension| extension.to_string_lossy()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy())
+        .unwrap_or_default();
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy())
+        .unwrap_or_default();
     let of_the_cells = name.starts_with("libctx") || name.starts_with("ctx");
     !of_the_cells && matches!(&*extension, "rlib" | "rmeta" | "so" | "a" | "o")
 }
@@ -180,14 +207,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::create_dir_all(from.join("deps")).unwrap();
-        for name in ["deps/libtch-1.rlib", "deps/libctx.so", "deps/tch-1.d", "Cargo.toml"] {
+        for name in [
+            "deps/libtch-1.rlib",
+            "deps/libctx.so",
+            "deps/tch-1.d",
+            "Cargo.toml",
+        ] {
             fs::write(from.join(name), name).unwrap();
         }
         copy_folder(&from, &to).unwrap();
         let shared = |name: &str| fs::metadata(to.join(name)).unwrap().nlink() == 2;
         assert!(shared("deps/libtch-1.rlib"));
         assert!(!shared("deps/libctx.so") && !shared("deps/tch-1.d") && !shared("Cargo.toml"));
-        let modified = |root: &Path| fs::metadata(root.join("Cargo.toml")).unwrap().modified().unwrap();
+        let modified = |root: &Path| {
+            fs::metadata(root.join("Cargo.toml"))
+                .unwrap()
+                .modified()
+                .unwrap()
+        };
         assert_eq!(modified(&from), modified(&to));
     }
 }

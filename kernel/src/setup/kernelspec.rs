@@ -26,8 +26,16 @@ impl Place {
             Place::Prefix(prefix) => prefix.join("share/jupyter"),
             Place::User => environment
                 .path("JUPYTER_DATA_DIR")
-                .or_else(|| environment.path("XDG_DATA_HOME").map(|data| data.join("jupyter")))
-                .or_else(|| environment.path("HOME").map(|home| home.join(".local/share/jupyter")))
+                .or_else(|| {
+                    environment
+                        .path("XDG_DATA_HOME")
+                        .map(|data| data.join("jupyter"))
+                })
+                .or_else(|| {
+                    environment
+                        .path("HOME")
+                        .map(|home| home.join(".local/share/jupyter"))
+                })
                 .or_else(|| dirs::data_dir().map(|data| data.join("jupyter")))
                 .ok_or(SetupError::NoDataFolder)?,
         };
@@ -66,8 +74,13 @@ mod tests {
 
     #[test]
     fn jupyters_own_variable_decides_before_the_home_folder() {
-        let environment = Environment::empty().with("HOME", "/home/me").with("JUPYTER_DATA_DIR", "/data");
-        assert_eq!(Place::User.kernels(&environment).unwrap(), Path::new("/data/kernels"));
+        let environment = Environment::empty()
+            .with("HOME", "/home/me")
+            .with("JUPYTER_DATA_DIR", "/data");
+        assert_eq!(
+            Place::User.kernels(&environment).unwrap(),
+            Path::new("/data/kernels")
+        );
         let environment = Environment::empty().with("HOME", "/home/me");
         assert_eq!(
             Place::User.kernels(&environment).unwrap(),
@@ -78,7 +91,13 @@ mod tests {
     #[test]
     fn the_kernelspec_starts_this_program_with_messages_for_interrupts() {
         let folder = tempfile::tempdir().unwrap();
-        let spec = write(folder.path(), "torchbook", "Rust (torchbook)", Path::new("/opt/my bin/torchbook")).unwrap();
+        let spec = write(
+            folder.path(),
+            "torchbook",
+            "Rust (torchbook)",
+            Path::new("/opt/my bin/torchbook"),
+        )
+        .unwrap();
         let kernel: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(spec.join("kernel.json")).unwrap()).unwrap();
         assert_eq!(kernel["argv"][0], "/opt/my bin/torchbook");

@@ -5,8 +5,8 @@
 //! write it (manifest, flags, layout), so that cargo finds nothing to rebuild in a copy.
 
 use super::cache::{Cache, Lock};
-use super::kernel_folder::copy_folder;
 use super::command::run_with_progress;
+use super::kernel_folder::copy_folder;
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The prelude's folder as it was when this binary was built.
-static PRELUDE_SOURCES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/prelude_sources.rs"));
+static PRELUDE_SOURCES: &[(&str, &[u8])] =
+    include!(concat!(env!("OUT_DIR"), "/prelude_sources.rs"));
 /// Versions of the prelude's dependencies: those of the workspace.
 static LOCK_FILE: &str = include_str!("../../../Cargo.lock");
 /// Raise it when the layout of the folder changes in a way nothing else shows.
@@ -22,7 +23,7 @@ const LAYOUT: &str = "1";
 /// The triple that everything is built for; the host is checked to be this one.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Flags evcxr passes for every crate.
-const RUSTFLAGS: &str = "-Cprefer-dynamic";
+pub const RUSTFLAGS: &str = "-Cprefer-dynamic";
 /// The crate evcxr compiles cells as.
 const CELL_CRATE: &str = "ctx";
 /// Written last: the folder is complete.
@@ -67,7 +68,10 @@ impl Prepared {
     ) -> Result<Prepared> {
         let dependencies = dependencies_key(toolchain, libtorch);
         let folder = cache.prepared(&format!("{dependencies}-{}", sources_key()));
-        let prepared = Prepared { folder, build_environment: libtorch.env() };
+        let prepared = Prepared {
+            folder,
+            build_environment: libtorch.env(),
+        };
         if prepared.is_complete() {
             return Ok(prepared);
         }
@@ -97,8 +101,11 @@ impl Prepared {
 
     /// What evcxr executes before the user's first cell.
     pub fn start_up_cell(&self) -> String {
-        let mut lines: Vec<String> =
-            self.build_environment.iter().map(|(name, value)| format!(":build_env {name}={value}")).collect();
+        let mut lines: Vec<String> = self
+            .build_environment
+            .iter()
+            .map(|(name, value)| format!(":build_env {name}={value}"))
+            .collect();
         // evcxr takes mold or lld from the path; what is prepared was linked by the default.
         lines.push(":linker system".into());
         lines.push(":opt 0".into());
@@ -122,17 +129,30 @@ impl Prepared {
         if self.evcxr_folder().exists() {
             return Ok(());
         }
-        let Some(parent) = self.folder.parent() else { return Ok(()) };
+        let Some(parent) = self.folder.parent() else {
+            return Ok(());
+        };
         let mut relatives: Vec<PathBuf> = fs::read_dir(parent)
             .into_iter()
             .flatten()
             .flatten()
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with(dependencies))
+            .filter(|entry| {
+                entry
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with(dependencies)
+            })
             .map(|entry| entry.path())
             .filter(|path| path.join(COMPLETE).is_file())
             .collect();
-        relatives.sort_by_key(|path| fs::metadata(path.join(COMPLETE)).and_then(|m| m.modified()).ok());
-        let Some(relative) = relatives.pop() else { return Ok(()) };
+        relatives.sort_by_key(|path| {
+            fs::metadata(path.join(COMPLETE))
+                .and_then(|m| m.modified())
+                .ok()
+        });
+        let Some(relative) = relatives.pop() else {
+            return Ok(());
+        };
         let copied = copy_folder(&relative.join("evcxr"), &self.evcxr_folder());
         if copied.is_err() {
             // Half a copy is worse than none: cargo would trust it.
@@ -143,7 +163,12 @@ impl Prepared {
 
     /// Writes the folder and lets cargo build it. A build that was killed goes on where it
     /// stopped: cargo trusts only what it finished.
-    fn build(&self, toolchain: &Toolchain, environment: &Environment, reporter: &Reporter) -> Result<()> {
+    fn build(
+        &self,
+        toolchain: &Toolchain,
+        environment: &Environment,
+        reporter: &Reporter,
+    ) -> Result<()> {
         for (name, content) in PRELUDE_SOURCES {
             write(&self.folder.join("sources/prelude").join(name), content)?;
         }
@@ -152,11 +177,24 @@ impl Prepared {
         write(&evcxr.join("Cargo.toml"), self.manifest().as_bytes())?;
         write(&evcxr.join("Cargo.lock"), LOCK_FILE.as_bytes())?;
         write(&evcxr.join("src/lib.rs"), b"pub use torchbook::*;\n")?;
-        self.cargo("build", "Building the prelude (once, some minutes)", toolchain, environment, reporter)?;
+        self.cargo(
+            "build",
+            "Building the prelude (once, some minutes)",
+            toolchain,
+            environment,
+            reporter,
+        )?;
         // evcxr looks for a cell's errors with `cargo check`, which wants metadata of its own.
-        self.cargo("check", "Preparing quick error messages", toolchain, environment, reporter)?;
+        self.cargo(
+            "check",
+            "Preparing quick error messages",
+            toolchain,
+            environment,
+            reporter,
+        )?;
         let built = evcxr.join("Cargo.lock");
-        fs::copy(&built, self.lock_file()).map_err(|source| SetupError::io("copy", &built, source))?;
+        fs::copy(&built, self.lock_file())
+            .map_err(|source| SetupError::io("copy", &built, source))?;
         write(&self.folder.join(COMPLETE), toolchain.version.as_bytes())
     }
 
@@ -177,7 +215,11 @@ impl Prepared {
             .env("CARGO_BUILD_BUILD_DIR", "target")
             .env("RUSTC", &toolchain.rustc)
             .env("RUSTFLAGS", RUSTFLAGS)
-            .envs(self.build_environment.iter().map(|(name, value)| (name, value)));
+            .envs(
+                self.build_environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            );
         for name in CLEARED_VARIABLES {
             command.env_remove(name);
         }
@@ -217,8 +259,10 @@ fn dependencies_key(toolchain: &Toolchain, libtorch: &Libtorch) -> String {
 
 /// The prelude itself.
 fn sources_key() -> String {
-    let fields: Vec<&[u8]> =
-        PRELUDE_SOURCES.iter().flat_map(|(name, content)| [name.as_bytes(), content]).collect();
+    let fields: Vec<&[u8]> = PRELUDE_SOURCES
+        .iter()
+        .flat_map(|(name, content)| [name.as_bytes(), content])
+        .collect();
     short_hash(&fields)
 }
 
@@ -228,7 +272,12 @@ fn short_hash(fields: &[&[u8]]) -> String {
         hasher.update((field.len() as u64).to_le_bytes());
         hasher.update(field);
     }
-    hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hasher
+        .finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Writes a file whose content is not already this one: cargo looks at the time it changed.

@@ -34,14 +34,23 @@ impl Iopub {
 
     /// Queues a message; waits while the queue is full.
     pub async fn send(&self, message: JupyterMessage) {
-        if self.queue.send(Item::Message(Box::new(message))).await.is_err() {
+        if self
+            .queue
+            .send(Item::Message(Box::new(message)))
+            .await
+            .is_err()
+        {
             tracing::error!("IOPub has ended");
         }
     }
 
     /// As [`Iopub::send`], for threads outside the runtime.
     pub fn blocking_send(&self, message: JupyterMessage) {
-        if self.queue.blocking_send(Item::Message(Box::new(message))).is_err() {
+        if self
+            .queue
+            .blocking_send(Item::Message(Box::new(message)))
+            .is_err()
+        {
             tracing::error!("IOPub has ended");
         }
     }

@@ -37,8 +37,12 @@ pub fn open(connection: KernelShellConnection, channel: &'static str) -> (Reques
             }
         }
     });
-    let requests =
-        Requests { connection: receiver, channel, seen: HashSet::new(), seen_in_order: VecDeque::new() };
+    let requests = Requests {
+        connection: receiver,
+        channel,
+        seen: HashSet::new(),
+        seen_in_order: VecDeque::new(),
+    };
     (requests, replies)
 }
 
@@ -49,14 +53,20 @@ impl Requests {
             match self.connection.read().await {
                 Ok(message) if self.is_new(&message.header.msg_id) => return message,
                 Ok(message) => {
-                    tracing::warn!(channel = self.channel, id = message.header.msg_id, "repeated message dropped");
+                    tracing::warn!(
+                        channel = self.channel,
+                        id = message.header.msg_id,
+                        "repeated message dropped"
+                    );
                 }
                 Err(RuntimeError::ZmqError(error)) => {
                     // A peer went away. The pause keeps a broken socket from spinning.
                     tracing::debug!(%error, channel = self.channel, "receive");
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
-                Err(error) => tracing::warn!(%error, channel = self.channel, "unreadable message dropped"),
+                Err(error) => {
+                    tracing::warn!(%error, channel = self.channel, "unreadable message dropped")
+                }
             }
         }
     }

@@ -18,7 +18,10 @@ pub struct Stdin {
 impl Stdin {
     /// Starts the task that receives answers.
     pub fn start(mut requests: Requests, replies: Replies) -> Stdin {
-        let stdin = Stdin { replies, waiting: Arc::default() };
+        let stdin = Stdin {
+            replies,
+            waiting: Arc::default(),
+        };
         let receiving = stdin.clone();
         tokio::spawn(async move {
             loop {
@@ -26,7 +29,10 @@ impl Stdin {
                 if let JupyterMessageContent::InputReply(reply) = message.content {
                     receiving.answer(Ok(reply.value));
                 } else {
-                    tracing::warn!(message_type = message.message_type(), "unexpected message on stdin dropped");
+                    tracing::warn!(
+                        message_type = message.message_type(),
+                        "unexpected message on stdin dropped"
+                    );
                 }
             }
         });
@@ -37,15 +43,25 @@ impl Stdin {
     ///
     /// # Errors
     /// [`InputRefused::Interrupted`] after [`Stdin::interrupt`].
-    pub fn ask(&self, request: &JupyterMessage, prompt: &str, password: bool) -> Result<String, InputRefused> {
+    pub fn ask(
+        &self,
+        request: &JupyterMessage,
+        prompt: &str,
+        password: bool,
+    ) -> Result<String, InputRefused> {
         let (sender, receiver) = oneshot::channel();
         *self.lock() = Some(sender);
-        let question =
-            messages::child_of(request, "input_request", json!({ "prompt": prompt, "password": password }));
+        let question = messages::child_of(
+            request,
+            "input_request",
+            json!({ "prompt": prompt, "password": password }),
+        );
         if self.replies.send(question).is_err() {
             return Err(InputRefused::Interrupted);
         }
-        receiver.blocking_recv().unwrap_or(Err(InputRefused::Interrupted))
+        receiver
+            .blocking_recv()
+            .unwrap_or(Err(InputRefused::Interrupted))
     }
 
     /// Ends a question that is being asked.
@@ -60,7 +76,9 @@ impl Stdin {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<Result<String, InputRefused>>>> {
+    fn lock(
+        &self,
+    ) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<Result<String, InputRefused>>>> {
         self.waiting.lock().unwrap_or_else(|e| e.into_inner())
     }
 }

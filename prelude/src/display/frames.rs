@@ -27,6 +27,12 @@ pub(crate) enum Frame<'a> {
     Result { rich: &'a Rich },
     /// Removes the outputs so far.
     Clear { wait: bool },
+    /// A panic of the cell, which the kernel shows if it ends the cell.
+    Panic {
+        message: &'a str,
+        file: &'a str,
+        line: u32,
+    },
     /// Asks the user for a line; the answer comes through `torchbook_input_reply`.
     InputRequest { prompt: &'a str, password: bool },
 }
@@ -66,6 +72,13 @@ impl Frame<'_> {
             }
             Frame::Result { rich } => with_data("execute_result", rich),
             Frame::Clear { wait } => json!({"frame": "clear_output", "wait": wait}),
+            Frame::Panic {
+                message,
+                file,
+                line,
+            } => {
+                json!({"frame": "panic", "message": message, "file": file, "line": line})
+            }
             Frame::InputRequest { prompt, password } => {
                 json!({"frame": "input_request", "prompt": prompt, "password": password})
             }
@@ -78,6 +91,7 @@ impl Frame<'_> {
                 format!("{}\n", rich.as_text())
             }
             Frame::Clear { .. } => String::new(),
+            Frame::Panic { message, .. } => format!("{message}\n"),
             Frame::InputRequest { prompt, .. } => (*prompt).to_owned(),
         }
     }
