@@ -107,3 +107,18 @@ fn the_interface_has_its_version_and_flushes_without_a_kernel() {
     // SAFETY: null with length 0 is allowed.
     unsafe { torchbook_input_reply(std::ptr::null(), 0, 2) };
 }
+
+#[test]
+fn a_loop_of_displays_or_figures_can_be_stopped() {
+    let _alone = ALONE.lock();
+    torchbook_child_start();
+    torchbook_begin_cell();
+    let images = Tensor::rand([1, 4, 4], (Kind::Float, Device::Cpu));
+    let labels = Tensor::zeros([1], (Kind::Int64, Device::Cpu));
+    interrupt_this_process();
+    let error = show_grid(&images, &labels, 1).expect_err("interrupted");
+    assert!(error.is_interrupt());
+    interrupt_this_process();
+    assert!(std::panic::catch_unwind(|| Rich::text("once more").display()).is_err());
+    assert!(!interrupt::requested());
+}

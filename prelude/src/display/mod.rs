@@ -18,6 +18,8 @@ use serde_json::{Map, Value, json};
 
 use frames::Frame;
 
+use crate::training::interrupt;
+
 /// One thing to show, in one or more forms of which the front end takes the richest it knows.
 ///
 /// # Example
@@ -78,7 +80,25 @@ impl Rich {
     }
 
     /// Shows it below the cell. Outside the kernel its text is printed.
+    ///
+    /// # Panics
+    /// If the user has pressed the stop button: a loop of displays ends here.
     pub fn display(&self) {
+        safe_point();
+        self.show();
+    }
+
+    /// Shows it below the cell, and returns a handle that can replace it later.
+    ///
+    /// # Panics
+    /// As [`display`](Rich::display).
+    pub fn display_updatable(&self) -> DisplayHandle {
+        safe_point();
+        self.show_updatable()
+    }
+
+    /// For callers with safe points of their own.
+    pub(crate) fn show(&self) {
         Frame::Display {
             rich: self,
             display_id: None,
@@ -86,8 +106,8 @@ impl Rich {
         .emit();
     }
 
-    /// Shows it below the cell, and returns a handle that can replace it later.
-    pub fn display_updatable(&self) -> DisplayHandle {
+    /// For callers with safe points of their own.
+    pub(crate) fn show_updatable(&self) -> DisplayHandle {
         let handle = DisplayHandle {
             display_id: fresh_display_id(),
         };
@@ -108,12 +128,28 @@ pub struct DisplayHandle {
 
 impl DisplayHandle {
     /// Replaces what is shown. Outside the kernel the new text is printed.
+    ///
+    /// # Panics
+    /// As [`Rich::display`].
     pub fn update(&self, rich: &Rich) {
+        safe_point();
+        self.replace(rich);
+    }
+
+    /// For callers with safe points of their own.
+    pub(crate) fn replace(&self, rich: &Rich) {
         Frame::Update {
             rich,
             display_id: &self.display_id,
         }
         .emit();
+    }
+}
+
+/// Displays return nothing that could carry an error, so an interrupt ends the cell as a panic.
+fn safe_point() {
+    if let Err(error) = interrupt::check() {
+        panic!("{error}");
     }
 }
 

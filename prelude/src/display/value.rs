@@ -11,6 +11,7 @@ use tch::Tensor;
 
 use super::Rich;
 use super::frames::Frame;
+use crate::device::Versions;
 use crate::model::summary::Summary;
 use crate::tensor::text;
 use crate::training::history::{History, Logs};
@@ -44,6 +45,8 @@ fn rich_form<T: Debug + ?Sized>(value: &T) -> Rich {
         history.to_rich()
     } else if let Some(logs) = downcast::<T, Logs>(value) {
         Rich::text(logs.to_string())
+    } else if let Some(versions) = downcast::<T, Versions>(value) {
+        Rich::text(versions.to_string())
     } else {
         Rich::text(debug_text(value))
     }

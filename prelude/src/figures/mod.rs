@@ -11,6 +11,7 @@ mod png;
 use tch::{Device, Kind, Tensor};
 
 use crate::display::Rich;
+use crate::training::interrupt;
 use crate::{Error, Result, TensorExt};
 use image_grid::{Image, ImageGrid};
 
@@ -25,7 +26,8 @@ use image_grid::{Image, ImageGrid};
 /// - labels: `(n,)` or `(n, 1)`
 ///
 /// # Errors
-/// [`Error::ShapeMismatch`] for other shapes or too few images.
+/// [`Error::ShapeMismatch`] for other shapes, [`Error::InvalidArgument`] for too few images, and
+/// [`Error::Interrupted`] if the user has pressed the stop button.
 ///
 /// # Example
 /// ```
@@ -38,7 +40,7 @@ use image_grid::{Image, ImageGrid};
 /// ```
 pub fn show_grid(images: &Tensor, labels: &Tensor, size: i64) -> Result<()> {
     let labels = class_numbers("show_grid", labels)?;
-    grid("show_grid", images, &labels, size)?.display();
+    grid("show_grid", images, &labels, size)?.show();
     Ok(())
 }
 
@@ -60,7 +62,7 @@ pub fn show_predictions(images: &Tensor, predictions: &Tensor, size: i64) -> Res
 
 fn show_classes(place: &'static str, images: &Tensor, classes: &Tensor, size: i64) -> Result<()> {
     let classes = class_numbers(place, classes)?;
-    grid(place, images, &classes, size)?.display();
+    grid(place, images, &classes, size)?.show();
     Ok(())
 }
 
@@ -80,6 +82,7 @@ fn class_numbers(place: &'static str, labels: &Tensor) -> Result<Vec<i64>> {
 }
 
 fn grid(place: &'static str, images: &Tensor, labels: &[i64], size: i64) -> Result<Rich> {
+    interrupt::check()?;
     let wanted = size * size;
     let available = images
         .size()

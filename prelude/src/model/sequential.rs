@@ -253,7 +253,7 @@ impl Sequential {
     /// Overwrites all weights, given in Keras's order and shapes.
     ///
     /// # Errors
-    /// [`Error::NotBuilt`], [`Error::ShapeMismatch`], and [`Error::LengthMismatch`] for another
+    /// [`Error::NotBuilt`], [`Error::ShapeMismatch`], and [`Error::InvalidArgument`] for another
     /// number of arrays.
     pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
         self.check_built("set_weights")?;

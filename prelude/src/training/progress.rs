@@ -116,7 +116,7 @@ impl Progress {
             self.finished.push(line);
             self.show(None);
         } else {
-            Rich::text(line).display();
+            Rich::text(line).show();
         }
     }
 
@@ -124,8 +124,8 @@ impl Progress {
         let lines = self.finished.iter().map(String::as_str).chain(running);
         let rich = Rich::text(lines.collect::<Vec<_>>().join("\n"));
         match &self.handle {
-            Some(handle) => handle.update(&rich),
-            None => self.handle = Some(rich.display_updatable()),
+            Some(handle) => handle.replace(&rich),
+            None => self.handle = Some(rich.show_updatable()),
         }
     }
 }

