@@ -145,3 +145,18 @@ fn figures_and_frames_arrive_in_order_with_text() {
     );
     assert!(client.shut_down().success());
 }
+
+#[test]
+fn the_program_can_be_started_by_a_cell() {
+    // As `load_data` does for a dataset that is not there yet: the cell process hands on the
+    // variable by which evcxr knows it.
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_torchbook"))
+        .arg("--version")
+        .env("EVCXR_IS_RUNTIME", "1")
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&output.stdout).starts_with("torchbook "),
+        "{output:?}"
+    );
+}

@@ -21,14 +21,14 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 /// Exit status when the streams cannot be handed over; the kernel reports it.
 const ATTACH_FAILED: i32 = 98;
 
-/// Does nothing unless the kernel started this process to run cells.
+/// Whether the kernel started this process to run cells; if so, it is connected now.
 /// Call it first in `main`.
-pub fn attach_if_child() {
+pub fn attach_if_child() -> bool {
     let Some(fd) = std::env::var(RENDEZVOUS_VARIABLE)
         .ok()
         .and_then(|v| v.parse().ok())
     else {
-        return;
+        return false;
     };
     let prelude = std::env::var_os(PRELUDE_LIBRARY_VARIABLE);
     // SAFETY: no other thread exists yet, and the kernel passed this descriptor for us to own.
@@ -47,6 +47,7 @@ pub fn attach_if_child() {
         eprintln!("torchbook: cannot connect the cell process to the kernel: {error}");
         std::process::exit(ATTACH_FAILED);
     }
+    true
 }
 
 /// Sends the kernel its ends of our streams, and evcxr's stdout pipe; returns our end

@@ -43,6 +43,8 @@ pub(super) struct Execution {
     pub(super) ending: Ending,
     /// The positions of the cells that ran, the last one perhaps not to its end.
     pub(super) executed: Vec<usize>,
+    /// Positions of the cells that an earlier one's failure kept from being executed.
+    pub(super) not_reached: Vec<usize>,
 }
 
 /// Executes a notebook in a kernel of its own and stores the outputs in it.
@@ -68,6 +70,7 @@ pub(super) async fn execute(
         return Ok(Execution {
             ending,
             executed: Vec::new(),
+            not_reached: Vec::new(),
         });
     };
     let language_info = client.kernel_info()["language_info"].clone();
@@ -107,18 +110,31 @@ pub(super) async fn execute(
             notebook.set_timing(cell.position, cell.timing.clone());
         }
     }
-    let executed = run
+    let executed: Vec<usize> = run
         .outputs
         .cells()
         .iter()
         .map(|cell| cell.position)
+        .collect();
+    let not_reached = notebook
+        .code_cells()
+        .enumerate()
+        .filter_map(|(index, cell)| {
+            let position = cell.position;
+            Job::of((index, cell)).map(|_| position)
+        })
+        .filter(|position| !executed.contains(position))
         .collect();
     // Also for a kernel whose cell still runs: it can clean up behind itself, up to a point.
     tokio::select! {
         () = run.client.shutdown(&settings.patience) => {}
         _ = run.interrupts.next() => {}
     }
-    Ok(Execution { ending, executed })
+    Ok(Execution {
+        ending,
+        executed,
+        not_reached,
+    })
 }
 
 /// Starts the kernel; `None` if the user does not want to wait for it.

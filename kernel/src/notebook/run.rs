@@ -194,6 +194,13 @@ impl Job {
         // A run that was stopped before its first cell has nothing worth a new file.
         let is_stored = problem.is_none() || !execution.executed.is_empty();
         let stored_in = self.target.as_ref().filter(|_| is_stored);
+        if stored_in.is_some_and(|target| *target != self.path) {
+            // A new file must not show what an earlier run left in cells this one never reached.
+            // In place they stay: there is no other copy of them.
+            for position in &execution.not_reached {
+                self.notebook.set_result(*position, Vec::new(), None);
+            }
+        }
         if let Some(target) = stored_in {
             self.notebook.write(target)?;
             if problem.is_some() {

@@ -215,3 +215,32 @@ async fn the_kernel_runs_in_the_notebooks_folder() {
     let error = bench.run(options).await.unwrap_err();
     assert!(error.ends_with("the end of its stderr:\nDIR"), "{error}");
 }
+
+#[tokio::test]
+async fn a_new_file_shows_nothing_of_cells_that_were_not_reached() {
+    let bench = Bench::new();
+    let old = json!([{"output_type": "stream", "name": "stdout", "text": "from long ago"}]);
+    let cell = |source: &str| json!({"cell_type": "code", "id": source, "source": source, "metadata": {}, "execution_count": 9, "outputs": old});
+    let root = json!({"cells": [cell("fail Panic no"), cell("result 1")], "metadata": {}, "nbformat": 4, "nbformat_minor": 5});
+    let notebook = bench.path("a.ipynb");
+    fs::write(&notebook, root.to_string()).unwrap();
+    let target = bench.path("b.ipynb");
+    let options = RunOptions {
+        output: Some(target.clone()),
+        ..bench.options(&[&notebook])
+    };
+    assert_eq!(bench.run(options).await, Ok(Outcome::Failed));
+    assert!(
+        !fs::read_to_string(target)
+            .unwrap()
+            .contains("from long ago")
+    );
+
+    let options = RunOptions {
+        inplace: true,
+        ..bench.options(&[&notebook])
+    };
+    assert_eq!(bench.run(options).await, Ok(Outcome::Failed));
+    let text = fs::read_to_string(&notebook).unwrap();
+    assert_eq!(text.matches("from long ago").count(), 1, "{text}");
+}
