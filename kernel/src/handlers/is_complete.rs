@@ -21,11 +21,8 @@ fn open_brackets(code: &str) -> Option<usize> {
             '(' => stack.push(')'),
             '[' => stack.push(']'),
             '{' => stack.push('}'),
-            ')' | ']' | '}' => {
-                if stack.pop() != Some(c) {
-                    return None;
-                }
-            }
+            // One that closes what is not open.
+            ')' | ']' | '}' if stack.pop() != Some(c) => return None,
             '/' if chars.peek() == Some(&'/') => {
                 chars.by_ref().find(|&c| c == '\n');
             }

@@ -5,14 +5,17 @@ use crate::evaluator::InputRefused;
 use crate::messages;
 use jupyter_protocol::{JupyterMessage, JupyterMessageContent};
 use serde_json::json;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
+
+/// Where the answer to the question being asked goes.
+type Asker = oneshot::Sender<Result<String, InputRefused>>;
 
 /// Asks questions; cheap to clone.
 #[derive(Clone)]
 pub struct Stdin {
     replies: Replies,
-    waiting: Arc<Mutex<Option<oneshot::Sender<Result<String, InputRefused>>>>>,
+    waiting: Arc<Mutex<Option<Asker>>>,
 }
 
 impl Stdin {
@@ -76,9 +79,7 @@ impl Stdin {
         }
     }
 
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<Result<String, InputRefused>>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Asker>> {
         self.waiting.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
