@@ -56,7 +56,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
-    let kernel = ready_kernel()?;
     let options = RunOptions {
         notebooks: arguments.notebooks,
         output: arguments.output,
@@ -64,26 +63,37 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
         timeout: arguments.timeout,
         allow_errors: arguments.allow_errors,
         record_timing: arguments.record_timing,
-        kernel,
+        kernel: KernelLaunch::of_this_program()?,
     };
-    Ok(runtime()?.block_on(notebook::run(options))?.into())
+    // A slip in a path is told now, and not after minutes of set-up.
+    options.check().map_err(told)?;
+    make_ready()?;
+    let outcome = runtime()?.block_on(notebook::run(options));
+    Ok(outcome.map_err(told)?.into())
 }
 
 pub fn test(arguments: TestArguments) -> anyhow::Result<ExitCode> {
-    let kernel = ready_kernel()?;
     let options = TestOptions {
         paths: arguments.paths,
         update: arguments.update,
         timeout: arguments.timeout,
-        kernel,
+        kernel: KernelLaunch::of_this_program()?,
     };
-    Ok(runtime()?.block_on(notebook::test(options))?.into())
+    options.check().map_err(told)?;
+    make_ready()?;
+    let outcome = runtime()?.block_on(notebook::test(options));
+    Ok(outcome.map_err(told)?.into())
+}
+
+/// The error's own words: they name their causes already.
+fn told(error: notebook::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error}")
 }
 
 /// Does here, with a progress display, what the kernel would otherwise do at its start.
-fn ready_kernel() -> anyhow::Result<KernelLaunch> {
+fn make_ready() -> anyhow::Result<()> {
     setup::ready::prelude(&Environment::of_process(), &Reporter::stderr())?;
-    Ok(KernelLaunch::of_this_program()?)
+    Ok(())
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

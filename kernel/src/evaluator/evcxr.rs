@@ -16,6 +16,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Makes or finds the prepared folder; may take minutes the first time, and reports its
@@ -58,8 +59,16 @@ impl EvcxrEvaluator {
     }
 
     fn start(&mut self) -> Result<CommandContext, String> {
-        let reporter = Reporter::new(NotebookProgress(Arc::clone(self.hub.io())));
+        let was_shown = Arc::new(AtomicBool::new(false));
+        let reporter = Reporter::new(NotebookProgress {
+            io: Arc::clone(self.hub.io()),
+            was_shown: Arc::clone(&was_shown),
+        });
         let prepared = (self.prepare)(&reporter).map_err(|error| error.to_string())?;
+        if was_shown.load(Ordering::SeqCst) {
+            // The cell that waits has shown nothing yet, and the notebook shall not keep this.
+            self.hub.io().publish(Output::Clear { wait: false });
+        }
         self.folder.fill(&prepared).map_err(|error| {
             format!(
                 "cannot copy the prepared folder to {}: {error}",
@@ -236,7 +245,10 @@ fn process_died(record: &CellRecord, variables: &[String]) -> CellError {
 }
 
 /// Shows set-up steps below the cell that waits for them.
-struct NotebookProgress(Arc<dyn CellIo>);
+struct NotebookProgress {
+    io: Arc<dyn CellIo>,
+    was_shown: Arc<AtomicBool>,
+}
 
 impl Progress for NotebookProgress {
     fn interval(&self) -> Duration {
@@ -249,7 +261,8 @@ impl Progress for NotebookProgress {
 
     fn note(&self, text: &str) {
         let text = format!("{text}\n");
-        self.0.publish(Output::Stream {
+        self.was_shown.store(true, Ordering::SeqCst);
+        self.io.publish(Output::Stream {
             name: StreamName::Stderr,
             text,
         });
