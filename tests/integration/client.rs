@@ -23,7 +23,11 @@ pub struct Client {
     iopub: zmq::ClientIoPubConnection,
     heartbeat: zmq::ClientHeartbeatConnection,
     pub process: Child,
+    /// IOPub messages of requests that nobody has asked for yet.
+    backlog: Vec<JupyterMessage>,
     _folder: tempfile::TempDir,
+    /// Keep the ports from other kernels of the same test run.
+    _reserved: [tokio::net::TcpSocket; 5],
 }
 
 /// What came of one request.
@@ -60,12 +64,10 @@ impl Client {
         let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let session = uuid::Uuid::new_v4().to_string();
-        let (ports, listeners) = runtime
-            .block_on(zmq::peek_ports_with_listeners(
-                "127.0.0.1".parse().unwrap(),
-                5,
-            ))
-            .unwrap();
+        let reserved = torchbook_kernel::notebook::reserve_ports().unwrap();
+        let ports = reserved
+            .each_ref()
+            .map(|socket| socket.local_addr().unwrap().port());
         let connection = ConnectionInfo {
             ip: "127.0.0.1".into(),
             transport: Transport::TCP,
@@ -80,7 +82,6 @@ impl Client {
         };
         let file = folder.path().join("connection.json");
         std::fs::write(&file, serde_json::to_vec(&connection).unwrap()).unwrap();
-        drop(listeners);
         let process = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_torchbook")))
             .arg("kernel")
             .arg("--connection-file")
@@ -122,7 +123,9 @@ impl Client {
             iopub,
             heartbeat,
             process,
+            backlog: Vec::new(),
             _folder: folder,
+            _reserved: reserved,
         };
         // From the welcome on, no message is missed.
         loop {
@@ -249,14 +252,20 @@ impl Client {
         condition: impl Fn(&str) -> bool,
     ) -> Vec<JupyterMessage> {
         let mut messages = Vec::new();
+        // Two requests at once are answered in any order: what belongs to the other one
+        // is kept for whoever asks for it.
+        let mut earlier = std::mem::take(&mut self.backlog).into_iter();
         loop {
-            let message = self.next_iopub();
-            if parent_of(&message) == Some(id) {
-                let done = condition(&line(&message));
-                messages.push(message);
-                if done {
-                    return messages;
-                }
+            let message = earlier.next().unwrap_or_else(|| self.next_iopub());
+            if parent_of(&message) != Some(id) {
+                self.backlog.push(message);
+                continue;
+            }
+            let done = condition(&line(&message));
+            messages.push(message);
+            if done {
+                self.backlog.extend(earlier);
+                return messages;
             }
         }
     }

@@ -34,3 +34,4 @@ pub use error::Error;
 pub use process::KernelLaunch;
 pub use regression::{TestOptions, test};
 pub use run::{Outcome, RunOptions, run};
+pub use start::reserve_ports;

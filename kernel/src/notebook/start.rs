@@ -147,7 +147,10 @@ where
 /// A socket that is bound but does not listen lets another one bind the same port if both set
 /// SO_REUSEADDR, as ZeroMQ does. With listeners that are closed for the kernel
 /// (`peek_ports_with_listeners`), 1 of 60 kernels of a parallel test run found its port taken.
-fn reserve_ports() -> std::io::Result<[TcpSocket; 5]> {
+///
+/// # Errors
+/// When the system has no more sockets or ports.
+pub fn reserve_ports() -> std::io::Result<[TcpSocket; 5]> {
     let reserve = || -> std::io::Result<TcpSocket> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
