@@ -203,13 +203,6 @@ impl Client {
         }
     }
 
-    /// Reads up to this request's idle and returns its reply's content; used when part of
-    /// its IOPub messages has been read already.
-    #[track_caller]
-    pub fn transcript_reply(&mut self, id: &str) -> Value {
-        self.transcript(id).reply
-    }
-
     /// Waits until the kernel asks for input, without answering.
     #[track_caller]
     pub fn next_input_request(&mut self) -> Value {

@@ -113,7 +113,7 @@ fn cells_queued_behind_an_error_are_aborted_and_later_ones_run() {
         Some(marker.as_str())
     );
     client.control_request(jupyter_protocol::InterruptRequest {});
-    assert_eq!(client.transcript_reply(&waiting)["ename"], "Interrupted");
+    assert_eq!(client.transcript(&waiting).reply["ename"], "Interrupted");
     let aborted = client.transcript(&queued);
     assert_eq!(aborted.reply["status"], "aborted");
     assert_eq!(aborted.iopub, ["busy", "idle"]);

@@ -290,3 +290,35 @@ fn write(path: &Path, content: &[u8]) -> Result<()> {
     }
     fs::write(path, content).map_err(|source| SetupError::io("write", path, source))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_builds_the_preludes_tests_with_the_same_profiles() {
+        // Where one differs, tests/prelude.rs compiles torch-sys and tch a second time.
+        let workspace = include_str!("../../../Cargo.toml");
+        let cells = PROFILES.lines().filter(|line| line.contains("opt-level"));
+        for line in cells {
+            assert!(
+                workspace.lines().any(|other| other == line),
+                "{line} is not in Cargo.toml"
+            );
+        }
+    }
+
+    #[test]
+    fn cells_start_with_the_environment_the_prelude_was_built_with() {
+        let prepared = Prepared {
+            folder: PathBuf::from("/prepared"),
+            build_environment: vec![("LIBTORCH".into(), "/lt".into())],
+        };
+        let cell = prepared.start_up_cell();
+        assert!(cell.starts_with(":build_env LIBTORCH=/lt\n"), "{cell}");
+        assert!(
+            cell.contains("path = \"/prepared/sources/prelude\""),
+            "{cell}"
+        );
+    }
+}
