@@ -79,6 +79,7 @@ pub use model::layers::{
     OutputForm, Padding, Pair,
 };
 pub use model::names::clear_session;
+pub use model::network::Network;
 pub use model::sequential::Sequential;
 pub use model::summary::Summary;
 pub use model::weight::{AxisOrder, Weight};
@@ -90,9 +91,12 @@ pub use losses::{
 pub use metrics::{Accuracy, IntoMetrics, Metric, MetricState, Named};
 pub use optimizers::{Adam, IntoOptimizer, Optimizer, SGD};
 
+pub use training::arrays::Arrays;
+pub use training::compile::TrainingState;
 pub use training::fit::Fit;
 pub use training::history::{History, Logs};
 pub use training::interrupt;
+pub use training::trainer::Trainer;
 
 pub use display::input::{input, password};
 pub use display::value::EvcxrDisplay;

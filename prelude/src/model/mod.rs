@@ -4,6 +4,7 @@
 
 pub(crate) mod layers;
 pub(crate) mod names;
+pub(crate) mod network;
 pub(crate) mod sequential;
 pub(crate) mod summary;
 pub(crate) mod weight;

@@ -5,15 +5,15 @@
 
 use std::fmt;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::layers::{AnyLayer, ModelOutput, OutputForm};
 use super::names::next_name;
+use super::network::{Network, wrong_input};
 use super::summary::Summary;
 use super::weight::Weight;
-use crate::training::compile::Compiled;
-use crate::training::history::History;
-use crate::{Error, Mode, Result, Shape, TensorExt, default_device};
+use crate::training::compile::TrainingState;
+use crate::{Error, Mode, Result, Shape, default_device};
 
 /// A model whose layers follow one another.
 ///
@@ -43,8 +43,7 @@ pub struct Sequential {
     /// Of one sample; `None` until it is known.
     input_shape: Option<Shape>,
     device: Device,
-    pub(crate) compiled: Option<Compiled>,
-    pub(crate) history: History,
+    training: TrainingState,
 }
 
 /// A layer in its place.
@@ -66,8 +65,7 @@ impl Sequential {
             layers: Vec::new(),
             input_shape: None,
             device: default_device(),
-            compiled: None,
-            history: History::default(),
+            training: TrainingState::default(),
         };
         for layer in layers {
             model.add(layer)?;
@@ -118,7 +116,7 @@ impl Sequential {
         if let Some(known) = &self.input_shape {
             return match *known == input {
                 true => Ok(()),
-                false => Err(self.wrong_input(&input.per_sample())),
+                false => Err(wrong_input(&self.name, known, &input.per_sample())),
             };
         }
         let mut shape = input.clone();
@@ -129,27 +127,9 @@ impl Sequential {
         Ok(())
     }
 
-    /// Creates the weights for samples like those in `x`, unless they exist.
-    pub(crate) fn build_for(&mut self, x: &Tensor) -> Result<()> {
-        match self.input_shape {
-            Some(_) => Ok(()),
-            None => self.build(x.size().get(1..).unwrap_or_default()),
-        }
-    }
-
-    /// The model's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Names of the layers, in order.
     pub fn layer_names(&self) -> Vec<String> {
         self.layers.iter().map(|named| named.name.clone()).collect()
-    }
-
-    /// Where the weights lie and where the model computes.
-    pub fn device(&self) -> Device {
-        self.device
     }
 
     /// Shape of one input sample, if it is known.
@@ -173,120 +153,19 @@ impl Sequential {
     /// # Errors
     /// [`Error::ShapeMismatch`] if the samples are not of the input's shape.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = self.check_input(x)?;
+        let [x] = <[Tensor; 1]>::try_from(self.checked_inputs(std::slice::from_ref(x))?)
+            .map_err(|_| self.one_input())?;
         self.layers
             .iter()
             .try_fold(x, |x, named| named.layer.forward(&x, mode))
     }
 
-    /// The same up to the last layer's softmax or sigmoid.
-    pub(crate) fn forward_to_logits(&self, x: &Tensor, mode: Mode) -> Result<ModelOutput> {
-        let x = self.check_input(x)?;
-        let Some((last, before)) = self.layers.split_last() else {
-            return Ok(ModelOutput {
-                values: x,
-                form: OutputForm::Values,
-            });
-        };
-        let x = before
-            .iter()
-            .try_fold(x, |x, named| named.layer.forward(&x, mode))?;
-        last.layer.forward_to_logits(&x, mode)
-    }
-
-    fn check_input(&self, x: &Tensor) -> Result<Tensor> {
-        let shape = self.input_shape.as_ref().ok_or_else(|| Error::NotBuilt {
-            model: self.name.clone(),
-            action: "a forward pass",
-        })?;
-        if x.size().get(1..) != Some(shape) {
-            return Err(self.wrong_input(&x.shape().to_string()));
-        }
-        let x = x.f_to_device(self.device)?;
-        Ok(match x.is_floating_point() {
-            true => x,
-            false => x.f_to_kind(Kind::Float)?,
-        })
-    }
-
-    fn wrong_input(&self, received: &str) -> Error {
-        let expected = self
-            .input_shape
-            .as_ref()
-            .map_or_else(String::new, Shape::per_sample);
-        Error::ShapeMismatch {
+    fn one_input(&self) -> Error {
+        Error::InvalidArgument {
             place: self.name.clone(),
-            expected: format!("input of shape {expected}"),
-            received: received.to_owned(),
-            remedy: "bring the samples into that shape with reshape_to".into(),
+            expected: "one input, as every Sequential has".into(),
+            received: "another number".into(),
         }
-    }
-
-    /// All weights, layer by layer, in Keras's order.
-    pub fn weights(&self) -> Vec<&Weight> {
-        self.layers
-            .iter()
-            .flat_map(|named| named.layer.weights())
-            .collect()
-    }
-
-    /// The tensors that an optimizer changes. They are the model's own, not copies.
-    pub fn trainable_variables(&self) -> Vec<Tensor> {
-        let trainable = self
-            .weights()
-            .into_iter()
-            .filter(|weight| weight.is_trainable());
-        trainable
-            .map(|weight| weight.tensor().shallow_clone())
-            .collect()
-    }
-
-    /// Copies of all weights on the CPU, in Keras's order and shapes.
-    ///
-    /// # Errors
-    /// [`Error::NotBuilt`] if they do not exist yet.
-    pub fn get_weights(&self) -> Result<Vec<Tensor>> {
-        self.check_built("get_weights")?;
-        self.weights().into_iter().map(Weight::to_keras).collect()
-    }
-
-    /// Overwrites all weights, given in Keras's order and shapes.
-    ///
-    /// # Errors
-    /// [`Error::NotBuilt`], [`Error::ShapeMismatch`], and [`Error::InvalidArgument`] for another
-    /// number of arrays.
-    pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
-        self.check_built("set_weights")?;
-        let expected = self.weights().len();
-        if expected != values.len() {
-            return Err(Error::InvalidArgument {
-                place: format!("{}: set_weights", self.name),
-                expected: format!("{expected} arrays, as get_weights() gives them"),
-                received: values.len().to_string(),
-            });
-        }
-        let mut values = values.iter();
-        for named in &mut self.layers {
-            for (weight, value) in named.layer.weights_mut().into_iter().zip(&mut values) {
-                weight.set_from_keras(value, &named.name)?;
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn check_built(&self, action: &'static str) -> Result<()> {
-        match self.output_shape() {
-            Some(_) => Ok(()),
-            None => Err(Error::NotBuilt {
-                model: self.name.clone(),
-                action,
-            }),
-        }
-    }
-
-    /// How many numbers all weights hold; 0 before they exist.
-    pub fn count_params(&self) -> i64 {
-        self.weights().iter().map(|weight| weight.count()).sum()
     }
 
     /// Shows Keras's table: each layer with its output shape and number of weights.
@@ -296,24 +175,87 @@ impl Sequential {
 
     /// The table that [`summary`](Sequential::summary) shows, as a value.
     pub fn summary_table(&self) -> Summary {
-        let optimizer = self
-            .compiled
-            .as_ref()
-            .map(|compiled| compiled.optimizer.borrow().state_count());
+        let compiled = self.training.compiled.as_ref();
+        let optimizer = compiled.map(|compiled| compiled.optimizer.borrow().state_count());
         Summary::new(
             &self.name,
             &self.layers,
             optimizer.filter(|&count| count > 0),
         )
     }
+}
 
-    /// The history of the last `fit`, also if that was interrupted: the epochs that were finished.
-    pub fn history(&self) -> History {
-        self.history.clone()
+impl Network for Sequential {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    fn input_shapes(&self) -> Vec<Shape> {
+        self.input_shape.iter().cloned().collect()
+    }
+
+    fn output_shapes(&self) -> Vec<Shape> {
+        self.output_shape().cloned().into_iter().collect()
+    }
+
+    fn output_names(&self) -> Vec<String> {
+        self.layers
+            .iter()
+            .next_back()
+            .map(|last| last.name.clone())
+            .into_iter()
+            .collect()
+    }
+
+    fn build_for(&mut self, inputs: &[Shape]) -> Result<()> {
+        match (&self.input_shape, inputs) {
+            (Some(_), _) => Ok(()),
+            (None, [input]) => self.build(input),
+            (None, _) => Err(self.one_input()),
+        }
+    }
+
+    fn forward_to_logits(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
+        let [x] = inputs else {
+            return Err(self.one_input());
+        };
+        let x = x.shallow_clone();
+        let Some((last, before)) = self.layers.split_last() else {
+            return Ok(vec![ModelOutput {
+                values: x,
+                form: OutputForm::Values,
+            }]);
+        };
+        let x = before
+            .iter()
+            .try_fold(x, |x, named| named.layer.forward(&x, mode))?;
+        Ok(vec![last.layer.forward_to_logits(&x, mode)?])
+    }
+
+    fn weights(&self) -> Vec<Weight> {
+        self.layers.iter().flat_map(NamedLayer::weights).collect()
+    }
+
+    fn training(&self) -> &TrainingState {
+        &self.training
+    }
+
+    fn training_mut(&mut self) -> &mut TrainingState {
+        &mut self.training
     }
 }
 
 impl NamedLayer {
+    /// The layer's weights, with its name in their paths.
+    pub(crate) fn weights(&self) -> Vec<Weight> {
+        let weights = self.layer.weights().into_iter();
+        weights.map(|weight| weight.within(&self.name)).collect()
+    }
+
     /// Creates the weights; returns the shape of the output.
     fn build(&mut self, input: &Shape, device: Device) -> Result<Shape> {
         let output = self.layer.output_shape(input)?;

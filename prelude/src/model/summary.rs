@@ -32,7 +32,7 @@ struct Row {
 impl Summary {
     pub(crate) fn new(model: &str, layers: &[NamedLayer], optimizer: Option<i64>) -> Self {
         let count = |trainable: bool| {
-            let weights = layers.iter().flat_map(|named| named.layer.weights());
+            let weights = layers.iter().flat_map(NamedLayer::weights);
             weights
                 .filter(|w| w.is_trainable() == trainable)
                 .map(|w| w.count())

@@ -6,9 +6,14 @@ use crate::initializers::Initializer;
 use crate::{Error, Result, Shape, TensorExt};
 
 /// A named tensor that belongs to a layer.
+///
+/// It is a handle: clones share the numbers, so that whoever holds one sees what training has made
+/// of them, and [`set_from_keras`](Weight::set_from_keras) changes them for everybody.
 #[derive(Debug)]
 pub struct Weight {
     name: &'static str,
+    /// Names of the layers it lies in, outermost first, each with a slash behind it.
+    folder: String,
     /// In the layout that libtorch computes with.
     tensor: Tensor,
     trainable: bool,
@@ -57,6 +62,7 @@ impl Weight {
         let tensor = tensor.f_set_requires_grad(trainable)?;
         Ok(Weight {
             name,
+            folder: String::new(),
             tensor,
             trainable,
             axes,
@@ -66,6 +72,19 @@ impl Weight {
     /// Keras's name, without the layer's: `kernel`, `bias`, `gamma`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The name with those of the layers it lies in: `conv2d/kernel`, in a nested model
+    /// `encoder/conv2d/kernel`.
+    pub fn path(&self) -> String {
+        format!("{}{}", self.folder, self.name)
+    }
+
+    /// The same weight as a layer or model of this name knows it.
+    pub(crate) fn within(mut self, name: &str) -> Self {
+        self.folder.insert(0, '/');
+        self.folder.insert_str(0, name);
+        self
     }
 
     /// The tensor itself, in libtorch's layout.
@@ -102,14 +121,14 @@ impl Weight {
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] if the shape is another.
-    pub fn set_from_keras(&mut self, values: &Tensor, place: &str) -> Result<()> {
+    pub fn set_from_keras(&self, values: &Tensor) -> Result<()> {
         let expected = match self.axes.keras_axes() {
             Some(order) => self.tensor.f_permute(order)?.shape(),
             None => self.tensor.shape(),
         };
         if values.shape() != expected {
             return Err(Error::ShapeMismatch {
-                place: format!("set_weights: {place}/{}", self.name),
+                place: format!("set_weights: {}", self.path()),
                 expected: format!("shape {expected}"),
                 received: values.shape().to_string(),
                 remedy: "pass the arrays in the order and shapes of get_weights()".into(),
@@ -120,8 +139,23 @@ impl Weight {
             None => values.shallow_clone(),
         };
         let _guard = tch::no_grad_guard();
-        self.tensor.f_copy_(&values.f_to_kind(Kind::Float)?)?;
+        self.tensor
+            .shallow_clone()
+            .f_copy_(&values.f_to_kind(Kind::Float)?)?;
         Ok(())
+    }
+}
+
+/// Shares the numbers.
+impl Clone for Weight {
+    fn clone(&self) -> Self {
+        Weight {
+            name: self.name,
+            folder: self.folder.clone(),
+            tensor: self.tensor.shallow_clone(),
+            trainable: self.trainable,
+            axes: self.axes,
+        }
     }
 }
 
@@ -132,15 +166,16 @@ mod tests {
     #[test]
     fn a_convolution_kernel_keeps_its_values_through_both_layouts() -> Result<()> {
         let keras = Tensor::arange(24, (Kind::Float, Device::Cpu)).reshape_to((2, 3, 1, 4))?;
-        let mut weight = Weight::new(
+        let weight = Weight::new(
             "kernel",
             (2, 3, 1, 4),
             Initializer::Zeros,
             true,
             AxisOrder::Convolution2D,
             Device::Cpu,
-        )?;
-        weight.set_from_keras(&keras, "conv2d")?;
+        )?
+        .within("conv2d");
+        weight.set_from_keras(&keras)?;
         assert_eq!(weight.tensor().shape(), (4, 1, 2, 3));
         assert_eq!(weight.to_keras()?, keras);
         // Keras's [1, 2, 0, 3] is libtorch's [3, 0, 1, 2].
@@ -149,7 +184,7 @@ mod tests {
             keras.double_value(&[1, 2, 0, 3])
         );
         let error = weight
-            .set_from_keras(&Tensor::zeros([4], (Kind::Float, Device::Cpu)), "conv2d")
+            .set_from_keras(&Tensor::zeros([4], (Kind::Float, Device::Cpu)))
             .expect_err("the shape differs");
         assert!(
             error

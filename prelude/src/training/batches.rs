@@ -12,35 +12,43 @@ use crate::{Error, Result};
 /// copying batches.
 const RESIDENT_BYTES: usize = 2 << 30;
 
-/// Samples `x` and targets `y` with the same number of rows.
+/// Samples `x` and targets `y`, one array for each input and output, with the same number of rows.
 pub(crate) struct Batches {
-    x: Tensor,
-    y: Tensor,
+    x: Vec<Tensor>,
+    y: Vec<Tensor>,
     rows: i64,
     batch_size: i64,
     device: Device,
 }
 
 impl Batches {
-    /// Checks that there is one target per sample. `place` names the caller's arguments in errors.
+    /// Checks that all arrays have as many rows. `place` names the caller's arguments in errors.
     pub(crate) fn new(
-        x: &Tensor,
-        y: &Tensor,
+        x: &[Tensor],
+        y: &[Tensor],
         batch_size: usize,
         device: Device,
         place: &str,
     ) -> Result<Self> {
-        let rows = |tensor: &Tensor| tensor.size().first().copied().unwrap_or(0);
-        if rows(x) != rows(y) {
-            return Err(Error::LengthMismatch {
-                place: place.to_owned(),
-                first: "x".into(),
-                first_length: rows(x),
-                second: "y".into(),
-                second_length: rows(y),
-            });
+        let rows = x.first().map_or(0, row_count);
+        for (list, array) in [("x", x), ("y", y)] {
+            for (i, tensor) in array.iter().enumerate() {
+                if row_count(tensor) != rows {
+                    let numbered = |name: &str, i: usize, count: usize| match count {
+                        1 => name.to_owned(),
+                        _ => format!("{name}[{i}]"),
+                    };
+                    return Err(Error::LengthMismatch {
+                        place: place.to_owned(),
+                        first: numbered("x", 0, x.len()),
+                        first_length: rows,
+                        second: numbered(list, i, array.len()),
+                        second_length: row_count(tensor),
+                    });
+                }
+            }
         }
-        if rows(x) == 0 {
+        if rows == 0 {
             return Err(Error::EmptyData {
                 place: place.to_owned(),
             });
@@ -55,7 +63,7 @@ impl Batches {
         Ok(Batches {
             x: resident(x, device)?,
             y: resident(y, device)?,
-            rows: rows(x),
+            rows,
             batch_size: batch_size as i64,
             device,
         })
@@ -80,7 +88,11 @@ impl Batches {
     }
 
     /// Batch number `index`, on the device: in the order given, or as the rows lie.
-    pub(crate) fn get(&self, index: usize, order: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+    pub(crate) fn get(
+        &self,
+        index: usize,
+        order: Option<&Tensor>,
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
         let (start, length) = (index as i64 * self.batch_size, self.length(index));
         let rows = match order {
             Some(order) => Some(order.f_narrow(0, start, length)?),
@@ -93,26 +105,35 @@ impl Batches {
             };
             Ok(batch.f_to_device(self.device)?)
         };
-        Ok((cut(&self.x)?, cut(&self.y)?))
+        let cut_all = |arrays: &[Tensor]| arrays.iter().map(cut).collect::<Result<Vec<_>>>();
+        Ok((cut_all(&self.x)?, cut_all(&self.y)?))
     }
 }
 
-fn resident(tensor: &Tensor, device: Device) -> Result<Tensor> {
-    let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
-    match bytes <= RESIDENT_BYTES {
-        true => Ok(tensor.f_to_device(device)?),
-        false => Ok(tensor.shallow_clone()),
-    }
+fn row_count(tensor: &Tensor) -> i64 {
+    tensor.size().first().copied().unwrap_or(0)
+}
+
+fn resident(tensors: &[Tensor], device: Device) -> Result<Vec<Tensor>> {
+    let moved = |tensor: &Tensor| {
+        let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
+        match bytes <= RESIDENT_BYTES {
+            true => Ok(tensor.f_to_device(device)?),
+            false => Ok(tensor.shallow_clone()),
+        }
+    };
+    tensors.iter().map(moved).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::arrays::Arrays;
     use tch::Kind;
 
     fn batches(rows: i64, batch_size: usize) -> Result<Batches> {
         let y = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
-        Batches::new(&(&y * 10), &y, batch_size, Device::Cpu, "test")
+        Batches::new(&[&y * 10], &[y], batch_size, Device::Cpu, "test")
     }
 
     #[test]
@@ -121,7 +142,7 @@ mod tests {
         assert_eq!(batches.count(), 3);
         let (x, y) = batches.get(2, None)?;
         assert_eq!(
-            (Vec::<i64>::try_from(x)?, Vec::<i64>::try_from(y)?),
+            (Vec::<i64>::try_from(&x[0])?, Vec::<i64>::try_from(&y[0])?),
             (vec![60], vec![6])
         );
         assert_eq!(self::batches(54_000, 32)?.count(), 1688);
@@ -135,8 +156,8 @@ mod tests {
         let mut seen = Vec::new();
         for index in 0..batches.count() {
             let (x, y) = batches.get(index, Some(&order))?;
-            assert_eq!(x, &y * 10);
-            seen.extend(Vec::<i64>::try_from(y)?);
+            assert_eq!(x[0], &y[0] * 10);
+            seen.extend(Vec::<i64>::try_from(&y[0])?);
         }
         assert_ne!(seen, [0, 1, 2, 3, 4, 5, 6]);
         seen.sort_unstable();
@@ -148,8 +169,9 @@ mod tests {
     fn data_that_cannot_be_learned_from_are_refused() {
         let x = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu));
         let y = Tensor::zeros([2], (Kind::Float, Device::Cpu));
-        let refused =
-            |x: &Tensor, y: &Tensor, size| Batches::new(x, y, size, Device::Cpu, "fit").is_err();
+        let refused = |x: &Tensor, y: &Tensor, size| {
+            Batches::new(&x.arrays(), &y.arrays(), size, Device::Cpu, "fit").is_err()
+        };
         assert!(refused(&x, &y, 1));
         assert!(refused(&x.narrow(0, 0, 0), &y.narrow(0, 0, 0), 1));
         assert!(refused(&x.narrow(0, 0, 2), &y, 0));

@@ -4,24 +4,25 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::arrays::Arrays;
 use super::batches::Batches;
-use super::compile::Compiled;
-use super::evaluate::measure;
+use super::compile::{Measurements, compiled};
+use super::evaluate::{evaluation_data, measure};
 use super::history::{History, Logs};
 use super::interrupt;
 use super::progress::{Progress, Verbosity};
 use super::step::{Step, train_on_batch};
-use crate::metrics::MetricState;
+use crate::model::network::Network;
 use crate::random::{self, RandomState};
-use crate::{Error, Result, Sequential};
+use crate::{Error, Result, Shape};
 
-/// Options of a training, made by [`Sequential::fit`]; [`run`](Fit::run) does it.
+/// Options of a training, made by [`Trainer::fit`](crate::Trainer::fit); [`run`](Fit::run) does it.
 #[must_use = "nothing is trained before .run()"]
 pub struct Fit<'a> {
-    model: &'a mut Sequential,
-    x: &'a Tensor,
-    y: &'a Tensor,
-    validation: Option<(&'a Tensor, &'a Tensor)>,
+    model: &'a mut dyn Network,
+    x: Vec<Tensor>,
+    y: Vec<Tensor>,
+    validation: Option<(Vec<Tensor>, Vec<Tensor>)>,
     epochs: usize,
     initial_epoch: usize,
     batch_size: usize,
@@ -30,29 +31,10 @@ pub struct Fit<'a> {
     verbosity: Verbosity,
 }
 
-impl Sequential {
-    /// Trains the model on samples `x` and targets `y`, with Keras's defaults: one epoch, batches
-    /// of 32, shuffled anew in each epoch, the smaller last batch kept.
-    ///
-    /// # Shapes
-    /// - x: `(n, …)`, floats or bytes
-    /// - y: what the loss wants, for class numbers `(n,)` or `(n, 1)`
-    ///
-    /// # Example
-    /// ```
-    /// use torchbook::*;
-    ///
-    /// let mut model = Sequential::new([Input::new(2).into(), Dense::new(2).into(), Activation::softmax().into()])?;
-    /// model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
-    /// let x = Tensor::rand([100, 2], (Kind::Float, Device::Cpu));
-    /// let y = x.argmax(1, false);
-    /// let history = model.fit(&x, &y).validation_data(&x, &y).epochs(2).run()?;
-    /// assert_eq!(history.keys(), ["acc", "loss", "val_acc", "val_loss"]);
-    /// # Ok::<(), Error>(())
-    /// ```
-    pub fn fit<'a>(&'a mut self, x: &'a Tensor, y: &'a Tensor) -> Fit<'a> {
+impl<'a> Fit<'a> {
+    pub(crate) fn new(model: &'a mut dyn Network, x: Vec<Tensor>, y: Vec<Tensor>) -> Self {
         Fit {
-            model: self,
+            model,
             x,
             y,
             validation: None,
@@ -64,12 +46,10 @@ impl Sequential {
             verbosity: Verbosity::Bar,
         }
     }
-}
 
-impl<'a> Fit<'a> {
     /// Samples and targets to measure on after each epoch.
-    pub fn validation_data(mut self, x: &'a Tensor, y: &'a Tensor) -> Self {
-        self.validation = Some((x, y));
+    pub fn validation_data(mut self, x: impl Arrays, y: impl Arrays) -> Self {
+        self.validation = Some((x.arrays(), y.arrays()));
         self
     }
 
@@ -117,7 +97,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Trains. Whatever ends it, the model keeps its weights and optimizer state, and
-    /// [`Sequential::history`] the epochs that were finished.
+    /// [`history`](crate::Trainer::history) the epochs that were finished.
     ///
     /// # Errors
     /// [`Error::NotCompiled`]; what is wrong with the data before any step is done:
@@ -125,17 +105,20 @@ impl<'a> Fit<'a> {
     /// [`Error::EmptyData`]; [`Error::LossNotFinite`] when learning has failed;
     /// [`Error::FitInterrupted`] when the user stops it.
     pub fn run(self) -> Result<History> {
-        self.model.build_for(self.x)?;
+        let sample = |x: &Tensor| Shape::from(x.size().get(1..).unwrap_or_default());
+        let samples: Vec<Shape> = self.x.iter().map(sample).collect();
+        self.model.build_for(&samples)?;
         let (data, validation) = self.checked_data()?;
-        self.model.history = History::default();
+        self.model.training_mut().history = History::default();
         let variables = self.model.trainable_variables();
         let mut random = RandomState::new(self.seed.unwrap_or_else(random::next_seed));
         let mut progress = Progress::new(self.verbosity, self.epochs, data.count());
 
         for epoch in self.initial_epoch + 1..=self.epochs {
-            let model: &Sequential = self.model;
-            let compiled = model.compiled("fit")?;
-            let mut measured = EpochSoFar::new(compiled, epoch, &data, model.device())?;
+            let model: &dyn Network = self.model;
+            let compiled = compiled(model, "fit")?;
+            let metrics = compiled.start_metrics(model.output_names());
+            let mut measured = EpochSoFar::new(metrics, epoch, &data, model.device())?;
             let order = match self.shuffle {
                 true => Some(data.shuffled(&mut random)?),
                 false => None,
@@ -163,21 +146,20 @@ impl<'a> Fit<'a> {
                 logs = logs.with("val_", measured);
             }
             progress.epoch_ends(&logs);
-            self.model.history.push(epoch, &logs);
+            self.model.training_mut().history.push(epoch, &logs);
         }
-        Ok(self.model.history())
+        Ok(self.model.training().history.clone())
     }
 
     /// Everything that can be wrong with the data is found here, before the first step.
     fn checked_data(&self) -> Result<(Batches, Option<Batches>)> {
-        let model: &Sequential = self.model;
-        let compiled = model.compiled("fit")?;
-        let data = Batches::new(self.x, self.y, self.batch_size, model.device(), "fit")?;
-        if let Some(output) = model.output_shape() {
-            compiled.loss.check_targets(self.y, output, "fit")?;
-        }
-        let validation = match self.validation {
-            Some((x, y)) => Some(model.evaluation_data(compiled, x, y, "fit: validation_data")?),
+        let model: &dyn Network = self.model;
+        let compiled = compiled(model, "fit")?;
+        let data = Batches::new(&self.x, &self.y, self.batch_size, model.device(), "fit")?;
+        compiled.check_targets(&self.y, &model.output_shapes(), "fit")?;
+        let place = "fit: validation_data";
+        let validation = match &self.validation {
+            Some((x, y)) => Some(evaluation_data(model, compiled, x, y, place)?),
             None => None,
         };
         Ok((data, validation))
@@ -197,39 +179,30 @@ impl<'a> Fit<'a> {
 /// Loss and metrics of an epoch that is running, kept on the device until somebody wants to see
 /// them.
 struct EpochSoFar<'a> {
-    compiled: &'a Compiled,
     epoch: usize,
     data: &'a Batches,
     /// The loss of each batch; the first `done` are filled in.
     losses: Tensor,
-    metrics: Vec<Box<dyn MetricState>>,
+    metrics: Measurements,
     done: usize,
 }
 
 impl<'a> EpochSoFar<'a> {
-    fn new(
-        compiled: &'a Compiled,
-        epoch: usize,
-        data: &'a Batches,
-        device: Device,
-    ) -> Result<Self> {
+    fn new(metrics: Measurements, epoch: usize, data: &'a Batches, device: Device) -> Result<Self> {
         Ok(EpochSoFar {
-            compiled,
             epoch,
             data,
             losses: Tensor::f_zeros([data.count() as i64], (Kind::Float, device))?,
-            metrics: compiled.start_metrics(),
+            metrics,
             done: 0,
         })
     }
 
-    fn add(&mut self, step: &Step, y: &Tensor) -> Result<()> {
+    fn add(&mut self, step: &Step, y: &[Tensor]) -> Result<()> {
         self.losses
             .f_narrow(0, self.done as i64, 1)?
             .f_copy_(&step.loss)?;
-        for metric in &mut self.metrics {
-            metric.update(y, &step.output)?;
-        }
+        self.metrics.update(y, &step.outputs)?;
         self.done += 1;
         Ok(())
     }
@@ -256,9 +229,7 @@ impl<'a> EpochSoFar<'a> {
             .sum();
         let samples: f64 = lengths().sum();
         let mut values = vec![("loss".to_owned(), total / samples.max(1.0))];
-        for (metric, state) in self.compiled.metrics.iter().zip(&self.metrics) {
-            values.push((metric.name(), state.result()?));
-        }
+        values.extend(self.metrics.results()?);
         Ok(Logs::sorted(values))
     }
 }

@@ -4,30 +4,31 @@ use tch::Tensor;
 
 use super::compile::Compiled;
 use crate::model::layers::ModelOutput;
-use crate::{Mode, Result, Sequential};
+use crate::model::network::Network;
+use crate::{Mode, Result};
 
 /// What a step leaves behind for metrics and display; nothing in it holds on to the graph of
 /// gradients.
 pub(crate) struct Step {
     /// Mean over the batch, one element, on the device.
     pub(crate) loss: Tensor,
-    pub(crate) output: ModelOutput,
+    pub(crate) outputs: Vec<ModelOutput>,
 }
 
 /// One step of training. `variables` are the model's, in the order that the optimizer has seen
 /// before.
 pub(crate) fn train_on_batch(
-    model: &Sequential,
+    model: &dyn Network,
     compiled: &Compiled,
     variables: &[Tensor],
-    x: &Tensor,
-    y: &Tensor,
+    x: &[Tensor],
+    y: &[Tensor],
 ) -> Result<Step> {
     // Gradients are needed even if a cell has disabled them and panicked before enabling them
     // again.
     tch::with_grad(|| {
-        let output = model.forward_to_logits(x, Mode::Train)?;
-        let loss = compiled.loss.mean(y, &output)?;
+        let outputs = model.forward_to_logits(&model.checked_inputs(x)?, Mode::Train)?;
+        let loss = compiled.mean_loss(y, &outputs)?;
         // Fresh gradients instead of accumulated ones: nothing to set to zero, nothing left in
         // `.grad`.
         let gradients = Tensor::f_run_backward(&[&loss], variables, false, false)?;
@@ -35,12 +36,15 @@ pub(crate) fn train_on_batch(
             .optimizer
             .borrow_mut()
             .apply(variables, &gradients)?;
-        Ok(Step {
-            loss: loss.f_detach()?,
-            output: ModelOutput {
+        let detached = |output: ModelOutput| -> Result<ModelOutput> {
+            Ok(ModelOutput {
                 values: output.values.f_detach()?,
                 form: output.form,
-            },
+            })
+        };
+        Ok(Step {
+            loss: loss.f_detach()?,
+            outputs: outputs.into_iter().map(detached).collect::<Result<_>>()?,
         })
     })
 }

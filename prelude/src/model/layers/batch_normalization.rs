@@ -172,23 +172,11 @@ impl Layer for BatchNormalization {
         Ok(output.f_movedim_int(1, -1)?)
     }
 
-    fn weights(&self) -> Vec<&Weight> {
+    fn weights(&self) -> Vec<Weight> {
         let all = self.weights.iter();
         all.flat_map(|w| [&w.gamma, &w.beta, &w.moving_mean, &w.moving_variance])
+            .cloned()
             .collect()
-    }
-
-    fn weights_mut(&mut self) -> Vec<&mut Weight> {
-        let all = self.weights.iter_mut();
-        all.flat_map(|w| {
-            [
-                &mut w.gamma,
-                &mut w.beta,
-                &mut w.moving_mean,
-                &mut w.moving_variance,
-            ]
-        })
-        .collect()
     }
 }
 
@@ -217,15 +205,15 @@ mod tests {
         let expected = Tensor::from_slice(&[-1.0 / deviation, 1.0 / deviation]).reshape([2, 1]);
         assert!(y.allclose(&expected.to_float32(), 1e-5, 1e-6, false));
         let weights = layer.weights();
-        assert!((numbers(weights[2])[0] - 0.02).abs() < 1e-7);
+        assert!((numbers(&weights[2])[0] - 0.02).abs() < 1e-7);
         assert!(
-            (numbers(weights[3])[0] - (0.99 + 0.01)).abs() < 1e-6,
+            (numbers(&weights[3])[0] - (0.99 + 0.01)).abs() < 1e-6,
             "biased, as Keras 3"
         );
 
-        let before = (numbers(weights[2]), numbers(weights[3]));
+        let before = (numbers(&weights[2]), numbers(&weights[3]));
         let _ = layer.forward(&x, Mode::Evaluate)?;
-        assert_eq!(before, (numbers(weights[2]), numbers(weights[3])));
+        assert_eq!(before, (numbers(&weights[2]), numbers(&weights[3])));
         Ok(())
     }
 
@@ -234,7 +222,7 @@ mod tests {
         let layer = built(2)?;
         let x = Tensor::from_slice(&[1.0f32, 3.0]).reshape([1, 2]);
         let _ = layer.forward(&x, Mode::Train)?;
-        let variance = numbers(layer.weights()[3]);
+        let variance = numbers(&layer.weights()[3]);
         assert!(
             variance.iter().all(|v| (v - 0.99).abs() < 1e-6),
             "{variance:?}"

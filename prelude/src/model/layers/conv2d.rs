@@ -280,12 +280,8 @@ impl Layer for Conv2D {
         self.activation.apply_to_logits(self.convolve(input)?)
     }
 
-    fn weights(&self) -> Vec<&Weight> {
-        self.kernel.iter().chain(&self.bias).collect()
-    }
-
-    fn weights_mut(&mut self) -> Vec<&mut Weight> {
-        self.kernel.iter_mut().chain(&mut self.bias).collect()
+    fn weights(&self) -> Vec<Weight> {
+        self.kernel.iter().chain(&self.bias).cloned().collect()
     }
 }
 

@@ -102,13 +102,8 @@ pub trait Layer: Send {
         })
     }
 
-    /// The layer's weights in Keras's order.
-    fn weights(&self) -> Vec<&Weight> {
-        Vec::new()
-    }
-
-    /// The same, to be changed.
-    fn weights_mut(&mut self) -> Vec<&mut Weight> {
+    /// Handles of the layer's weights, in Keras's order.
+    fn weights(&self) -> Vec<Weight> {
         Vec::new()
     }
 }

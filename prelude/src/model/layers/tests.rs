@@ -16,9 +16,9 @@ fn check(
     layer
         .build(&input.size()[1..].into(), Device::Cpu)
         .expect("the input fits");
-    for (weight, name) in layer.weights_mut().into_iter().zip(weights) {
+    for (weight, name) in layer.weights().into_iter().zip(weights) {
         weight
-            .set_from_keras(&reference.tensor(name), "layer")
+            .set_from_keras(&reference.tensor(name))
             .expect("the shape fits");
     }
     let computed = layer.forward(&input, mode).expect("the input fits");
@@ -76,8 +76,8 @@ fn batch_normalization_equals_kerass_in_both_modes() -> Result<()> {
         let mut layer = BatchNormalization::new();
         layer.build(&3.into(), Device::Cpu)?;
         let parts = ["gamma", "beta", "mean", "variance"];
-        for (weight, part) in layer.weights_mut().into_iter().zip(parts) {
-            weight.set_from_keras(&tensor(part), name)?;
+        for (weight, part) in layer.weights().into_iter().zip(parts) {
+            weight.set_from_keras(&tensor(part))?;
         }
         let input = tensor("input");
         close(

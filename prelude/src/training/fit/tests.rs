@@ -55,8 +55,8 @@ fn one_step_of_a_whole_model_equals_kerass() -> Result<()> {
     assert!((evaluated["loss"] - reference.number("evaluated_loss")).abs() < 1e-5);
     assert!((evaluated["acc"] - reference.number("evaluated_acc")).abs() < 1e-6);
 
-    let output = model.forward_to_logits(&x, Mode::Train)?;
-    let loss = SparseCategoricalCrossentropy::new().mean(&y, &output)?;
+    let outputs = model.forward_to_logits(&[x.shallow_clone()], Mode::Train)?;
+    let loss = SparseCategoricalCrossentropy::new().mean(&y, &outputs[0])?;
     close(&loss, &reference.tensor("loss"), 1e-5);
     let gradients = Tensor::f_run_backward(&[loss], &model.trainable_variables(), false, false)?;
     let in_keras = |i: usize, gradient: &Tensor| match i {

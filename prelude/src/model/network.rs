@@ -1,0 +1,180 @@
+//! What training needs of a model, whatever it is made of.
+//!
+//! [`Network`] is all that `training/` sees of a model; [`Sequential`](crate::Sequential) and the
+//! other models implement it, and so does whatever else `fit` shall train. What users call on a
+//! model (`compile`, `fit`, `evaluate`, `predict`) is written once for all networks, in
+//! [`Trainer`](crate::Trainer).
+
+use tch::{Device, Kind, Tensor};
+
+use super::layers::ModelOutput;
+use super::weight::Weight;
+use crate::training::compile::TrainingState;
+use crate::{Error, Mode, Result, Shape, TensorExt};
+
+/// Something with weights that computes outputs from inputs: a model.
+///
+/// Inputs and outputs are slices, since a model can have several; most have one of each.
+///
+/// # Example
+/// ```
+/// use torchbook::*;
+///
+/// let model = Sequential::new([Input::new(3).into(), Dense::new(2).into()])?;
+/// fn describe(network: &dyn Network) -> String {
+///     format!("{:?} -> {:?}", network.input_shapes(), network.output_shapes())
+/// }
+/// assert_eq!(describe(&model), "[(3,)] -> [(2,)]");
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Network: Send {
+    /// The model's name.
+    fn name(&self) -> &str;
+
+    /// Where the weights lie and where the model computes.
+    fn device(&self) -> Device;
+
+    /// Shape of one sample of each input; empty until it is known.
+    fn input_shapes(&self) -> Vec<Shape>;
+
+    /// Shape of one sample of each output; empty until the model is built.
+    fn output_shapes(&self) -> Vec<Shape>;
+
+    /// Names of the outputs, in the order of `output_shapes`: losses and metrics of several outputs
+    /// are told apart by them.
+    fn output_names(&self) -> Vec<String>;
+
+    /// Creates the weights for samples of these shapes, unless they exist.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if a layer cannot work on them.
+    fn build_for(&mut self, inputs: &[Shape]) -> Result<()>;
+
+    /// Computes every output of a batch, up to its final softmax or sigmoid, with gradients if they
+    /// are enabled. The inputs have been [checked](Network::checked_inputs).
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if a layer refuses what it is given.
+    fn forward_to_logits(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>>;
+
+    /// Handles of all weights, layer by layer, in Keras's order.
+    fn weights(&self) -> Vec<Weight>;
+
+    /// What `compile` has chosen and `fit` has measured.
+    fn training(&self) -> &TrainingState;
+
+    /// The same, to be changed.
+    fn training_mut(&mut self) -> &mut TrainingState;
+
+    /// Computes every output of a batch, final activations included.
+    ///
+    /// # Errors
+    /// As [`checked_inputs`](Network::checked_inputs) and
+    /// [`forward_to_logits`](Network::forward_to_logits).
+    fn outputs(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<Tensor>> {
+        self.forward_to_logits(&self.checked_inputs(inputs)?, mode)?
+            .iter()
+            .map(ModelOutput::activated)
+            .collect()
+    }
+
+    /// The inputs on the model's device, whole numbers as 32-bit floats.
+    ///
+    /// # Errors
+    /// [`Error::NotBuilt`]; [`Error::ShapeMismatch`] if a sample is not of its input's shape;
+    /// [`Error::InvalidArgument`] for another number of inputs.
+    fn checked_inputs(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let shapes = self.input_shapes();
+        if shapes.is_empty() {
+            return Err(not_built(self.name(), "a forward pass"));
+        }
+        if shapes.len() != inputs.len() {
+            return Err(Error::InvalidArgument {
+                place: self.name().to_owned(),
+                expected: format!("one tensor for each of its {} inputs", shapes.len()),
+                received: inputs.len().to_string(),
+            });
+        }
+        let checked = |(x, shape): (&Tensor, &Shape)| {
+            if x.size().get(1..) != Some(shape) {
+                return Err(wrong_input(self.name(), shape, &x.shape().to_string()));
+            }
+            let x = x.f_to_device(self.device())?;
+            Ok(match x.is_floating_point() {
+                true => x,
+                false => x.f_to_kind(Kind::Float)?,
+            })
+        };
+        inputs.iter().zip(&shapes).map(checked).collect()
+    }
+
+    /// Refuses an action that needs weights before they exist.
+    ///
+    /// # Errors
+    /// [`Error::NotBuilt`].
+    fn check_built(&self, action: &'static str) -> Result<()> {
+        match self.output_shapes().is_empty() {
+            false => Ok(()),
+            true => Err(not_built(self.name(), action)),
+        }
+    }
+
+    /// The tensors that an optimizer changes. They are the model's own, not copies.
+    fn trainable_variables(&self) -> Vec<Tensor> {
+        let trainable = self.weights().into_iter().filter(Weight::is_trainable);
+        trainable
+            .map(|weight| weight.tensor().shallow_clone())
+            .collect()
+    }
+
+    /// Copies of all weights on the CPU, in Keras's order and shapes.
+    ///
+    /// # Errors
+    /// [`Error::NotBuilt`] if they do not exist yet.
+    fn get_weights(&self) -> Result<Vec<Tensor>> {
+        self.check_built("get_weights")?;
+        self.weights().iter().map(Weight::to_keras).collect()
+    }
+
+    /// Overwrites all weights, given in Keras's order and shapes.
+    ///
+    /// # Errors
+    /// [`Error::NotBuilt`], [`Error::ShapeMismatch`], and [`Error::InvalidArgument`] for another
+    /// number of arrays.
+    fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
+        self.check_built("set_weights")?;
+        let weights = self.weights();
+        if weights.len() != values.len() {
+            return Err(Error::InvalidArgument {
+                place: format!("{}: set_weights", self.name()),
+                expected: format!("{} arrays, as get_weights() gives them", weights.len()),
+                received: values.len().to_string(),
+            });
+        }
+        for (weight, value) in weights.iter().zip(values) {
+            weight.set_from_keras(value)?;
+        }
+        Ok(())
+    }
+
+    /// How many numbers all weights hold; 0 before they exist.
+    fn count_params(&self) -> i64 {
+        self.weights().iter().map(Weight::count).sum()
+    }
+}
+
+fn not_built(model: &str, action: &'static str) -> Error {
+    Error::NotBuilt {
+        model: model.to_owned(),
+        action,
+    }
+}
+
+pub(super) fn wrong_input(model: &str, expected: &Shape, received: &str) -> Error {
+    Error::ShapeMismatch {
+        place: model.to_owned(),
+        expected: format!("input of shape {}", expected.per_sample()),
+        received: received.to_owned(),
+        remedy: "bring the samples into that shape with reshape_to".into(),
+    }
+}

@@ -1,0 +1,157 @@
+//! What every model can do: `compile`, `fit`, `evaluate`, `predict`, written once for all.
+
+use tch::Tensor;
+
+use super::arrays::Arrays;
+use super::compile::Compiled;
+use super::evaluate;
+use super::fit::Fit;
+use super::history::{History, Logs};
+use crate::losses::IntoLoss;
+use crate::metrics::IntoMetrics;
+use crate::model::network::Network;
+use crate::optimizers::IntoOptimizer;
+use crate::{Error, Result};
+
+/// What Keras's `Model` can do, for every [`Network`].
+///
+/// # Source
+/// Keras 3, keras/src/trainers/trainer.py.
+pub trait Trainer: Network {
+    /// Chooses loss, optimizer and metrics; each as a value or by Keras's name. A model with
+    /// several outputs is measured by the sum of their losses.
+    ///
+    /// Weights stay as they are; the optimizer begins anew.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] for a name that is not known.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let mut model = Sequential::new([Input::new(4).into(), Dense::new(3).into(), Activation::softmax().into()])?;
+    /// model.compile(SparseCategoricalCrossentropy::new(), Adam::new(), [Accuracy])?;
+    /// model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn compile(
+        &mut self,
+        loss: impl IntoLoss,
+        optimizer: impl IntoOptimizer,
+        metrics: impl IntoMetrics,
+    ) -> Result<()>
+    where
+        Self: Sized,
+    {
+        let compiled = Compiled::new(loss, optimizer, metrics)?;
+        self.training_mut().compiled = Some(compiled);
+        Ok(())
+    }
+
+    /// Trains the model on samples `x` and targets `y`, with Keras's defaults: one epoch, batches
+    /// of 32, shuffled anew in each epoch, the smaller last batch kept.
+    ///
+    /// # Shapes
+    /// - x: `(n, …)`, floats or bytes; for several inputs an array or tuple, one for each
+    /// - y: what the loss wants, for class numbers `(n,)` or `(n, 1)`; for several outputs one for
+    ///   each
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let mut model = Sequential::new([Input::new(2).into(), Dense::new(2).into(), Activation::softmax().into()])?;
+    /// model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+    /// let x = Tensor::rand([100, 2], (Kind::Float, Device::Cpu));
+    /// let y = x.argmax(1, false);
+    /// let history = model.fit(&x, &y).validation_data(&x, &y).epochs(2).run()?;
+    /// assert_eq!(history.keys(), ["acc", "loss", "val_acc", "val_loss"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn fit(&mut self, x: impl Arrays, y: impl Arrays) -> Fit<'_>
+    where
+        Self: Sized,
+    {
+        Fit::new(self, x.arrays(), y.arrays())
+    }
+
+    /// Loss and metrics over all samples, under Keras's names.
+    ///
+    /// # Errors
+    /// [`Error::NotCompiled`], and what is wrong with the data: [`Error::LengthMismatch`],
+    /// [`Error::LabelOutOfRange`], [`Error::ShapeMismatch`], [`Error::EmptyData`].
+    /// [`Error::Interrupted`] if the user stops it.
+    fn evaluate(&self, x: impl Arrays, y: impl Arrays) -> Result<Logs>
+    where
+        Self: Sized,
+    {
+        evaluate::evaluate(self, &x.arrays(), &y.arrays())
+    }
+
+    /// Outputs for all samples, on the CPU: `(n, …)`.
+    ///
+    /// # Errors
+    /// [`Error::NotBuilt`], [`Error::ShapeMismatch`], [`Error::InvalidArgument`] if the model has
+    /// several outputs ([`predict_all`](Trainer::predict_all) gives them), and
+    /// [`Error::Interrupted`] if the user stops it.
+    fn predict(&self, x: impl Arrays) -> Result<Tensor>
+    where
+        Self: Sized,
+    {
+        let outputs = self.predict_all(x)?;
+        let count = outputs.len();
+        match <[Tensor; 1]>::try_from(outputs) {
+            Ok([output]) => Ok(output),
+            Err(_) => Err(Error::InvalidArgument {
+                place: format!("{}: predict", self.name()),
+                expected: "a model with one output; predict_all gives several".into(),
+                received: count.to_string(),
+            }),
+        }
+    }
+
+    /// Every output for all samples, on the CPU.
+    ///
+    /// # Errors
+    /// As [`predict`](Trainer::predict), for any number of outputs.
+    fn predict_all(&self, x: impl Arrays) -> Result<Vec<Tensor>>
+    where
+        Self: Sized,
+    {
+        evaluate::predict(self, &x.arrays())
+    }
+
+    /// The history of the last `fit`, also if that was interrupted: the epochs that were finished.
+    fn history(&self) -> History {
+        self.training().history.clone()
+    }
+
+    /// The optimizer's step size.
+    ///
+    /// # Errors
+    /// [`Error::NotCompiled`].
+    fn learning_rate(&self) -> Result<f64>
+    where
+        Self: Sized,
+    {
+        let compiled = super::compile::compiled(self, "learning_rate")?;
+        Ok(compiled.optimizer.borrow().learning_rate())
+    }
+
+    /// Changes the optimizer's step size; its state stays.
+    ///
+    /// # Errors
+    /// [`Error::NotCompiled`].
+    fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()>
+    where
+        Self: Sized,
+    {
+        let compiled = super::compile::compiled(self, "set_learning_rate")?;
+        let mut optimizer = compiled.optimizer.borrow_mut();
+        optimizer.set_learning_rate(learning_rate);
+        Ok(())
+    }
+}
+
+impl<N: Network> Trainer for N {}
