@@ -65,10 +65,8 @@ async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
             return None;
         }
         Content::CommMsg(_) | Content::CommClose(_) => return None,
-        Content::InterruptRequest(_) => {
-            kernel.interrupt();
-            json!({ "status": "ok" })
-        }
+        // The interrupt itself was done when the request came in.
+        Content::InterruptRequest(_) => json!({ "status": "ok" }),
         Content::ShutdownRequest(shutdown) => {
             handlers::shutdown::shutdown(&kernel, &request, shutdown.restart).await
         }

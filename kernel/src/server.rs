@@ -8,6 +8,7 @@ use crate::dispatch;
 use crate::evaluator::{CellError, CellIo, Evaluator, Interrupter, Outcome};
 use crate::messages;
 use crate::session::Session;
+use crate::sockets::replays::SeenIds;
 use crate::sockets::router::{self, Replies, Requests};
 use crate::sockets::{heartbeat, iopub::Iopub, stdin::Stdin};
 use anyhow::Context;
@@ -21,6 +22,18 @@ use tokio::sync::{Notify, mpsc, oneshot};
 /// zeromq's sockets throw away what they have not sent when they are dropped; this is
 /// the time the last replies get.
 const LINGER: Duration = Duration::from_millis(100);
+
+/// How long a client that has stopped reading may hold up the kernel's end.
+const LAST_FLUSH: Duration = Duration::from_secs(2);
+
+/// How long an interrupted cell may go on before its user is told what a second
+/// interrupt would do.
+const UNHEEDED_INTERRUPT: Duration = Duration::from_secs(2);
+
+const UNHEEDED_NOTICE: &str = "\
+torchbook: the cell goes on, for it has not come to a place where it can stop and keep its variables \
+(a step of fit, a progress bar, a display, input). Interrupt again to end it by force: \
+all variables will be lost, definitions and dependencies stay.\n";
 
 /// Makes the evaluator, given where its output goes.
 pub type MakeEvaluator =
@@ -39,6 +52,10 @@ pub struct Kernel {
     jobs: std::sync::mpsc::Sender<Job>,
     interrupter: OnceLock<Arc<dyn Interrupter>>,
     executing: AtomicBool,
+    /// Number of the cell that runs or ran last, silent ones included.
+    job: AtomicU64,
+    /// The running cell has not heeded its first interrupt.
+    unheeded: Notify,
     count: AtomicUsize,
     /// Number of the newest queued cell, and up to which one queued cells are aborted.
     queued: AtomicU64,
@@ -58,11 +75,12 @@ impl Kernel {
 
     /// Runs a cell on the evaluator's thread.
     pub async fn evaluate(&self, code: String, execution_count: usize) -> Outcome {
-        let (done, outcome) = oneshot::channel();
+        let (done, mut outcome) = oneshot::channel();
         let ended = || CellError::new("KernelError", "the evaluator has ended; restart the kernel");
         if let Some(interrupter) = self.interrupter.get() {
             interrupter.arm();
         }
+        self.job.fetch_add(1, Ordering::SeqCst);
         self.executing.store(true, Ordering::SeqCst);
         let sent = self.jobs.send(Job {
             code,
@@ -70,7 +88,12 @@ impl Kernel {
             done,
         });
         let outcome = match sent {
-            Ok(()) => outcome.await.unwrap_or_else(|_| Err(ended())),
+            Ok(()) => loop {
+                tokio::select! {
+                    outcome = &mut outcome => break outcome.unwrap_or_else(|_| Err(ended())),
+                    () = self.unheeded.notified() => self.session.tell(UNHEEDED_NOTICE).await,
+                }
+            },
             Err(_) => Err(ended()),
         };
         self.executing.store(false, Ordering::SeqCst);
@@ -84,7 +107,7 @@ impl Kernel {
     }
 
     /// Interrupts the running cell; without one, nothing happens.
-    pub fn interrupt(&self) {
+    pub fn interrupt(self: &Arc<Self>) {
         if !self.executing.load(Ordering::SeqCst) {
             return;
         }
@@ -92,6 +115,16 @@ impl Kernel {
         if let Some(interrupter) = self.interrupter.get() {
             interrupter.interrupt();
         }
+        let kernel = Arc::clone(self);
+        let interrupted = self.job.load(Ordering::SeqCst);
+        tokio::spawn(async move {
+            tokio::time::sleep(UNHEEDED_INTERRUPT).await;
+            let is_same = kernel.job.load(Ordering::SeqCst) == interrupted;
+            if is_same && kernel.executing.load(Ordering::SeqCst) {
+                // The cell's own task tells: only there it is certain to come before idle.
+                kernel.unheeded.notify_waiters();
+            }
+        });
     }
 
     /// Lets [`serve`] return once the last replies are out.
@@ -128,9 +161,10 @@ pub async fn serve(
 
     tokio::spawn(heartbeat::echo(heartbeat_socket));
     let iopub = Iopub::start(iopub_socket);
-    let (stdin_requests, stdin_replies) = router::open(stdin_socket, "stdin");
-    let (shell_requests, shell_replies) = router::open(shell_socket, "shell");
-    let (control_requests, control_replies) = router::open(control_socket, "control");
+    let seen = SeenIds::default();
+    let (stdin_requests, stdin_replies) = router::open(stdin_socket, "stdin", &seen);
+    let (shell_requests, shell_replies) = router::open(shell_socket, "shell", &seen);
+    let (control_requests, control_replies) = router::open(control_socket, "control", &seen);
     let session = Arc::new(Session::new(
         iopub.clone(),
         Stdin::start(stdin_requests, stdin_replies),
@@ -142,6 +176,8 @@ pub async fn serve(
         jobs,
         interrupter: OnceLock::new(),
         executing: AtomicBool::new(false),
+        job: AtomicU64::new(0),
+        unheeded: Notify::new(),
         count: AtomicUsize::new(0),
         queued: AtomicU64::new(0),
         aborted_up_to: AtomicU64::new(0),
@@ -166,7 +202,12 @@ pub async fn serve(
         control_replies,
     ));
     wait_for_the_end(&kernel).await;
-    iopub.flush().await;
+    if tokio::time::timeout(LAST_FLUSH, iopub.flush())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a client does not read its IOPub messages; the last ones are lost");
+    }
     tokio::time::sleep(LINGER).await;
     if let Some(interrupter) = kernel.interrupter.get() {
         interrupter.kill();
@@ -195,6 +236,7 @@ async fn serve_shell(kernel: Arc<Kernel>, mut requests: Requests, replies: Repli
                 tracing::error!("the cells' task has ended");
             }
         } else {
+            act_at_once(&kernel, &request.content);
             tokio::spawn(dispatch::serve(
                 Arc::clone(&kernel),
                 request,
@@ -234,7 +276,24 @@ async fn abort(kernel: &Kernel, request: &JupyterMessage, replies: &Replies) {
 async fn serve_control(kernel: Arc<Kernel>, mut requests: Requests, replies: Replies) {
     loop {
         let request = requests.next().await;
+        act_at_once(&kernel, &request.content);
         dispatch::serve(Arc::clone(&kernel), request, replies.clone()).await;
+    }
+}
+
+/// What must not wait for its busy: while a client does not read what a cell floods,
+/// nothing gets through to IOPub.
+fn act_at_once(kernel: &Arc<Kernel>, request: &JupyterMessageContent) {
+    match request {
+        JupyterMessageContent::InterruptRequest(_) => kernel.interrupt(),
+        JupyterMessageContent::ShutdownRequest(_) => {
+            let kernel = Arc::clone(kernel);
+            tokio::spawn(async move {
+                tokio::time::sleep(LAST_FLUSH).await;
+                kernel.request_end();
+            });
+        }
+        _ => {}
     }
 }
 

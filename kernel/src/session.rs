@@ -42,6 +42,15 @@ impl Session {
         *self.lock() = Some(cell);
     }
 
+    /// Adds a notice of the kernel's own to the running cell's stderr.
+    pub async fn tell(&self, notice: &str) {
+        let parent = self.cell().map(|cell| cell.request);
+        let content = json!({ "name": "stderr", "text": notice });
+        self.iopub
+            .send(messages::broadcast(parent.as_ref(), "stream", content))
+            .await;
+    }
+
     fn cell(&self) -> Option<Cell> {
         self.lock().clone()
     }

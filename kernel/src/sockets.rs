@@ -5,5 +5,6 @@
 
 pub mod heartbeat;
 pub mod iopub;
+pub mod replays;
 pub mod router;
 pub mod stdin;

@@ -61,6 +61,13 @@ impl Client {
 
     /// Starts the binary and waits until it can be talked to.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Client {
+        Client::start_configured(arguments, |command| {
+            command.envs(environment.iter().copied());
+        })
+    }
+
+    /// As [`Client::start`], with a last word on the kernel's command.
+    pub fn start_configured(arguments: &[&str], configure: impl FnOnce(&mut Command)) -> Client {
         let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let session = uuid::Uuid::new_v4().to_string();
@@ -82,16 +89,16 @@ impl Client {
         };
         let file = folder.path().join("connection.json");
         std::fs::write(&file, serde_json::to_vec(&connection).unwrap()).unwrap();
-        let process = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_torchbook")))
+        let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_torchbook")));
+        command
             .arg("kernel")
             .arg("--connection-file")
             .arg(&file)
             .args(arguments)
-            .envs(environment.iter().copied())
             .env("JPY_PARENT_PID", std::process::id().to_string())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+            .stdin(Stdio::null());
+        configure(&mut command);
+        let process = command.spawn().unwrap();
         let (shell, control, stdin, iopub, heartbeat) = runtime.block_on(async {
             let identity = zmq::peer_identity_for_session(&session).unwrap();
             let shell = zmq::create_client_shell_connection_with_identity(
@@ -186,6 +193,11 @@ impl Client {
         id
     }
 
+    /// Sends on control without waiting; the whole message is the test's.
+    pub fn send_control(&mut self, message: JupyterMessage) {
+        self.runtime.block_on(self.control.send(message)).unwrap();
+    }
+
     /// The reply to this request, and its IOPub messages up to its idle.
     #[track_caller]
     pub fn transcript(&mut self, id: &str) -> Transcript {
@@ -235,6 +247,20 @@ impl Client {
         self.runtime
             .block_on(patience("a message on IOPub", self.iopub.read()))
             .unwrap()
+    }
+
+    /// Reads IOPub until nothing has come for a second; returns how many messages came.
+    pub fn read_iopub_until_silence(&mut self) -> usize {
+        let mut received = 0;
+        let silence = Duration::from_secs(1);
+        while let Ok(message) = self
+            .runtime
+            .block_on(async { tokio::time::timeout(silence, self.iopub.read()).await })
+        {
+            message.unwrap();
+            received += 1;
+        }
+        received
     }
 
     /// Reads IOPub until a line (see [`line`]) of this request fulfils the condition.
@@ -310,6 +336,22 @@ impl Client {
         let message = zeromq::ZmqMessage::try_from(frames).unwrap();
         self.runtime
             .block_on(self.shell.socket.send(message))
+            .unwrap();
+    }
+
+    /// Sends raw frames on control.
+    pub fn send_raw_control(&mut self, frames: Vec<bytes::Bytes>) {
+        let message = zeromq::ZmqMessage::try_from(frames).unwrap();
+        self.runtime
+            .block_on(self.control.socket.send(message))
+            .unwrap();
+    }
+
+    /// Sends raw frames on stdin.
+    pub fn send_raw_stdin(&mut self, frames: Vec<bytes::Bytes>) {
+        let message = zeromq::ZmqMessage::try_from(frames).unwrap();
+        self.runtime
+            .block_on(self.stdin.socket.send(message))
             .unwrap();
     }
 

@@ -2,10 +2,11 @@
 
 use crate::client::Client;
 use bytes::Bytes;
-use jupyter_protocol::{ExecuteRequest, JupyterMessage};
+use jupyter_protocol::{ExecuteRequest, JupyterMessage, ShutdownRequest};
+use jupyter_zmq_client::connection::create_client_iopub_connection;
 
 /// Frames of a request signed with `key`, as a client would send them.
-fn frames(key: &str, content: &[u8], header: &[u8]) -> Vec<Bytes> {
+pub fn frames(key: &str, content: &[u8], header: &[u8]) -> Vec<Bytes> {
     use ring::hmac;
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
     let parts = [header, b"{}", b"{}", content];
@@ -20,7 +21,7 @@ fn frames(key: &str, content: &[u8], header: &[u8]) -> Vec<Bytes> {
     frames
 }
 
-fn header(msg_type: &str) -> Vec<u8> {
+pub fn header(msg_type: &str) -> Vec<u8> {
     let message = JupyterMessage::new(ExecuteRequest::new(String::new()), None);
     let mut header = serde_json::to_value(&message.header).unwrap();
     header["msg_type"] = msg_type.into();
@@ -86,4 +87,45 @@ fn a_repeated_message_is_not_executed_twice() {
     assert_eq!(client.transcript(&id).reply["execution_count"], 1);
     client.send_shell_message(message);
     assert_eq!(client.run("result 1").reply["execution_count"], 2);
+}
+
+#[test]
+fn an_id_that_came_on_one_socket_is_refused_on_another() {
+    let mut client = Client::scripted();
+    let message = JupyterMessage::new(ShutdownRequest { restart: false }, None);
+    let mut disguised = JupyterMessage::new(ExecuteRequest::new("result 1".into()), None);
+    disguised.header.msg_id = message.header.msg_id.clone();
+    let cell = client.send_shell_message(disguised);
+    assert_eq!(client.transcript(&cell).reply["execution_count"], 1);
+    client.send_control(message);
+    // Had the shutdown been obeyed, this would not be answered.
+    assert_eq!(client.run("result 1").reply["execution_count"], 2);
+}
+
+#[test]
+fn a_client_that_does_not_read_cannot_hold_up_the_end() {
+    let mut client = Client::scripted();
+    // Its runtime rests between calls: it has subscribed, and will never read.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let _stalled = runtime
+        .block_on(create_client_iopub_connection(
+            &client.connection,
+            "",
+            "stalled",
+        ))
+        .unwrap();
+    // Waits for the welcome that follows its subscription.
+    while client.next_iopub().message_type() != "iopub_welcome" {}
+    let cell = client.send_shell(ExecuteRequest::new("flood 1000000".into()));
+    client.iopub_until(&cell, |line| line == "input [1]");
+    let received = client.read_iopub_until_silence();
+    assert!(received < 1_000_000, "the flood was not held up");
+    client.send_control(JupyterMessage::new(
+        ShutdownRequest { restart: false },
+        None,
+    ));
+    assert!(client.process.wait().unwrap().success());
 }

@@ -6,6 +6,7 @@
 //! | `execute.rs` | execute requests: counts, outputs, errors, aborts | scripted |
 //! | `requests.rs` | every other request type, control and heartbeat | scripted |
 //! | `hostile.rs` | what must not be answered | scripted |
+//! | `fuzz.rs` | a hundred thousand malformed messages | scripted |
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
 //!
 //! The scripted evaluator's instructions are listed in `kernel/src/evaluator/scripted.rs`.
@@ -16,5 +17,6 @@
 mod cells;
 mod client;
 mod execute;
+mod fuzz;
 mod hostile;
 mod requests;

@@ -44,6 +44,21 @@ fn an_interrupt_between_cells_does_not_hit_the_next() {
 }
 
 #[test]
+fn a_cell_that_does_not_heed_an_interrupt_is_told_of_the_second() {
+    let mut client = Client::scripted();
+    let cell = client.send_shell(ExecuteRequest::new("ignore-interrupt".into()));
+    client.iopub_until(&cell, |line| line == "input [1]");
+    client.control_request(InterruptRequest {});
+    client.iopub_until(&cell, |line| {
+        line.starts_with("stderr") && line.contains("Interrupt again")
+    });
+    client.control_request(InterruptRequest {});
+    let transcript = client.transcript(&cell);
+    assert_eq!(transcript.reply["ename"], "Interrupted");
+    assert_eq!(transcript.iopub.last().unwrap(), "idle");
+}
+
+#[test]
 fn a_question_ends_with_an_interrupt() {
     let mut client = Client::scripted();
     let request = ExecuteRequest {

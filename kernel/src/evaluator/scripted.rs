@@ -13,6 +13,7 @@
 //! | `input PROMPT` / `password PROMPT` | asks, then prints the answer |
 //! | `error NAME MESSAGE` | the cell fails |
 //! | `wait-for-interrupt` | blocks until interrupted, then fails as a cell would |
+//! | `ignore-interrupt` | as a cell without safe points: only a second interrupt ends it |
 //! | `flood N` | N numbered lines on stdout |
 
 use super::{CellError, CellIo, Evaluator, InputRefused, Interrupter, Outcome, Output, StreamName};
@@ -89,8 +90,12 @@ impl ScriptedEvaluator {
                 return Err(CellError::new(name, message));
             }
             "wait-for-interrupt" => {
-                self.flag.wait();
+                self.flag.wait(1);
                 return Err(interrupted());
+            }
+            "ignore-interrupt" => {
+                self.flag.wait(2);
+                return Err(CellError::new("Interrupted", "the cell was stopped"));
             }
             "flood" => {
                 let n: usize = rest.parse().map_err(|_| unknown(line))?;
@@ -116,14 +121,14 @@ impl Evaluator for ScriptedEvaluator {
 
 #[derive(Default)]
 struct InterruptFlag {
-    raised: Mutex<bool>,
+    raised: Mutex<u32>,
     changed: Condvar,
 }
 
 impl InterruptFlag {
-    fn wait(&self) {
+    fn wait(&self, times: u32) {
         let mut raised = self.raised.lock().unwrap_or_else(|e| e.into_inner());
-        while !*raised {
+        while *raised < times {
             raised = self.changed.wait(raised).unwrap_or_else(|e| e.into_inner());
         }
     }
@@ -131,16 +136,19 @@ impl InterruptFlag {
 
 impl Interrupter for InterruptFlag {
     fn arm(&self) {
-        *self.raised.lock().unwrap_or_else(|e| e.into_inner()) = false;
+        *self.raised.lock().unwrap_or_else(|e| e.into_inner()) = 0;
     }
 
     fn interrupt(&self) {
-        *self.raised.lock().unwrap_or_else(|e| e.into_inner()) = true;
+        let mut raised = self.raised.lock().unwrap_or_else(|e| e.into_inner());
+        *raised = raised.saturating_add(1);
+        drop(raised);
         self.changed.notify_all();
     }
 
     fn kill(&self) {
-        self.interrupt();
+        *self.raised.lock().unwrap_or_else(|e| e.into_inner()) = u32::MAX;
+        self.changed.notify_all();
     }
 }
 

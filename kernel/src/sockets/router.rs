@@ -2,17 +2,15 @@
 //! writes replies to it.
 //!
 //! A message that cannot be verified or read is logged and dropped here: it gets no
-//! answer and has no effect. Repeated message ids are refused, which stops replays.
+//! answer and has no effect. A message id that came before, on whichever of the three
+//! sockets, is refused ([`super::replays`]).
 
+use super::replays::SeenIds;
 use jupyter_protocol::JupyterMessage;
 use jupyter_zmq_client::RuntimeError;
 use jupyter_zmq_client::connection::{KernelShellConnection, RouterRecvConnection};
-use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// How many message ids are remembered.
-const REMEMBERED_IDS: usize = 4096;
 
 /// Sends replies; cheap to clone.
 pub type Replies = mpsc::UnboundedSender<JupyterMessage>;
@@ -21,12 +19,15 @@ pub type Replies = mpsc::UnboundedSender<JupyterMessage>;
 pub struct Requests {
     connection: RouterRecvConnection,
     channel: &'static str,
-    seen: HashSet<String>,
-    seen_in_order: VecDeque<String>,
+    seen: SeenIds,
 }
 
 /// Splits a socket into its requests and a task that writes replies.
-pub fn open(connection: KernelShellConnection, channel: &'static str) -> (Requests, Replies) {
+pub fn open(
+    connection: KernelShellConnection,
+    channel: &'static str,
+    seen: &SeenIds,
+) -> (Requests, Replies) {
     let (mut sender, receiver) = connection.split();
     let (replies, mut queue) = mpsc::unbounded_channel::<JupyterMessage>();
     tokio::spawn(async move {
@@ -40,8 +41,7 @@ pub fn open(connection: KernelShellConnection, channel: &'static str) -> (Reques
     let requests = Requests {
         connection: receiver,
         channel,
-        seen: HashSet::new(),
-        seen_in_order: VecDeque::new(),
+        seen: seen.clone(),
     };
     (requests, replies)
 }
@@ -51,7 +51,7 @@ impl Requests {
     pub async fn next(&mut self) -> JupyterMessage {
         loop {
             match self.connection.read().await {
-                Ok(message) if self.is_new(&message.header.msg_id) => return message,
+                Ok(message) if self.seen.is_new(&message.header.msg_id) => return message,
                 Ok(message) => {
                     tracing::warn!(
                         channel = self.channel,
@@ -69,18 +69,5 @@ impl Requests {
                 }
             }
         }
-    }
-
-    fn is_new(&mut self, id: &str) -> bool {
-        if !self.seen.insert(id.to_owned()) {
-            return false;
-        }
-        self.seen_in_order.push_back(id.to_owned());
-        if self.seen_in_order.len() > REMEMBERED_IDS
-            && let Some(oldest) = self.seen_in_order.pop_front()
-        {
-            self.seen.remove(&oldest);
-        }
-        true
     }
 }
