@@ -1,7 +1,9 @@
-//! Embeds the prelude's sources, so that the binary alone can build it anywhere.
+//! Embeds the prelude's sources, so that the binary alone can build it anywhere, and the
+//! version of the compiler.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 fn main() {
@@ -26,6 +28,24 @@ fn main() {
     list.push_str("]\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));
     fs::write(out.join("prelude_sources.rs"), list).expect("OUT_DIR is writable");
+    println!(
+        "cargo:rustc-env=TORCHBOOK_RUSTC_VERSION={}",
+        rustc_version()
+    );
+}
+
+/// The version of the compiler, such as `1.95.0`.
+fn rustc_version() -> String {
+    let rustc = env::var_os("RUSTC").expect("cargo sets RUSTC for build scripts");
+    let output = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .expect("rustc can be started: cargo has just done so");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.split_whitespace()
+        .nth(1)
+        .unwrap_or("unknown")
+        .to_owned()
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) {

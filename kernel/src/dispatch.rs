@@ -53,15 +53,9 @@ async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
             json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
         }
         Content::HistoryRequest(_) => json!({ "status": "ok", "history": [] }),
-        Content::CommInfoRequest(_) => json!({ "status": "ok", "comms": {} }),
+        Content::CommInfoRequest(_) => handlers::comm::info(),
         Content::CommOpen(open) => {
-            // No target is known: the specification asks for a close in answer.
-            let close = json!({ "comm_id": open.comm_id.0, "data": {} });
-            kernel
-                .session
-                .iopub
-                .send(messages::broadcast(Some(&request), "comm_close", close))
-                .await;
+            handlers::comm::open(&kernel, &request, open).await;
             return None;
         }
         Content::CommMsg(_) | Content::CommClose(_) => return None,
@@ -70,18 +64,37 @@ async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
         Content::ShutdownRequest(shutdown) => {
             handlers::shutdown::shutdown(&kernel, &request, shutdown.restart).await
         }
-        other => {
-            let message_type = other.message_type();
-            tracing::info!(message_type, "unknown request");
-            if !message_type.ends_with("_request") {
-                return None;
-            }
-            error(
-                "UnknownRequest",
-                &format!("this kernel does not know `{message_type}`"),
-            )
+        Content::UnknownMessage(other) if other.msg_type == "usage_request" => {
+            handlers::usage::reply(&kernel).await
         }
+        other => return not_understood(other),
     })
+}
+
+/// Says what is wrong with a request that no handler takes; other messages have no reply.
+fn not_understood(content: &JupyterMessageContent) -> Option<Value> {
+    let message_type = content.message_type();
+    let read = match content {
+        JupyterMessageContent::UnknownMessage(raw) => {
+            JupyterMessageContent::from_type_and_content(message_type, raw.content.clone())
+                .map(drop)
+        }
+        _ => Ok(()),
+    };
+    let (ename, evalue) = match read {
+        Ok(()) => (
+            "UnknownRequest",
+            format!("this kernel does not know `{message_type}`"),
+        ),
+        Err(error) => (
+            "MalformedRequest",
+            format!("the content of this `{message_type}` cannot be read: {error}"),
+        ),
+    };
+    tracing::info!(message_type, evalue, "message not understood");
+    message_type
+        .ends_with("_request")
+        .then(|| error(ename, &evalue))
 }
 
 /// The content of an error reply.

@@ -2,8 +2,10 @@
 //!
 //! Busy, idle and sending the reply are [`crate::dispatch`]'s.
 
+pub mod comm;
 pub mod complete;
 pub mod execute;
 pub mod is_complete;
 pub mod kernel_info;
 pub mod shutdown;
+pub mod usage;

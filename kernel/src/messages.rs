@@ -8,8 +8,9 @@ use bytes::Bytes;
 use jupyter_protocol::{JupyterMessage, JupyterMessageContent, messaging::UnknownMessage};
 use serde_json::{Value, json};
 
-/// Messaging protocol this kernel speaks: the first version with IOPub welcome messages.
-pub const PROTOCOL_VERSION: &str = "5.4";
+/// Messaging protocol this kernel speaks: XPUB, kernel_info on control and `supported_features`
+/// came with it.
+pub const PROTOCOL_VERSION: &str = "5.5";
 
 /// A message that answers or accompanies `parent`, addressed to whoever sent it.
 #[must_use]

@@ -6,6 +6,7 @@
 
 use crate::dispatch;
 use crate::evaluator::{CellError, CellIo, Evaluator, Interrupter, Outcome};
+use crate::handlers::usage::UsageMeter;
 use crate::messages;
 use crate::session::Session;
 use crate::sockets::replays::SeenIds;
@@ -15,7 +16,7 @@ use anyhow::Context;
 use jupyter_protocol::{ConnectionInfo, JupyterMessage, JupyterMessageContent};
 use jupyter_zmq_client::connection as zmq;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -50,6 +51,8 @@ pub struct Kernel {
     /// The running cell and where output goes.
     pub session: Arc<Session>,
     jobs: std::sync::mpsc::Sender<Job>,
+    /// What usage requests measure with.
+    pub usage: Arc<Mutex<UsageMeter>>,
     interrupter: OnceLock<Arc<dyn Interrupter>>,
     executing: AtomicBool,
     /// Number of the cell that runs or ran last, silent ones included.
@@ -174,6 +177,7 @@ pub async fn serve(
     let kernel = Arc::new(Kernel {
         session: Arc::clone(&session),
         jobs,
+        usage: Arc::default(),
         interrupter: OnceLock::new(),
         executing: AtomicBool::new(false),
         job: AtomicU64::new(0),

@@ -1,5 +1,6 @@
 //! A Jupyter client for tests: starts the kernel's binary and reads transcripts.
 
+use jupyter_protocol::messaging::UnknownMessage;
 use jupyter_protocol::{
     ConnectionInfo, ExecuteRequest, JupyterMessage, JupyterMessageContent, Transport,
 };
@@ -170,7 +171,7 @@ impl Client {
         self.runtime.block_on(self.control.send(message)).unwrap();
         let reply = self
             .runtime
-            .block_on(patience("a reply on control", self.control.read()))
+            .block_on(patience("a reply on control", read(&mut self.control)))
             .unwrap();
         assert_eq!(parent_of(&reply), Some(id.as_str()));
         let messages = self.iopub_until_idle(&id);
@@ -221,7 +222,7 @@ impl Client {
         content_of(
             &self
                 .runtime
-                .block_on(patience("an input request", self.stdin.read()))
+                .block_on(patience("an input request", read(&mut self.stdin)))
                 .unwrap(),
         )
     }
@@ -237,7 +238,7 @@ impl Client {
     #[track_caller]
     pub fn next_reply(&mut self) -> JupyterMessage {
         self.runtime
-            .block_on(patience("a reply on shell", self.shell.read()))
+            .block_on(patience("a reply on shell", read(&mut self.shell)))
             .unwrap()
     }
 
@@ -245,7 +246,7 @@ impl Client {
     #[track_caller]
     pub fn next_iopub(&mut self) -> JupyterMessage {
         self.runtime
-            .block_on(patience("a message on IOPub", self.iopub.read()))
+            .block_on(patience("a message on IOPub", read(&mut self.iopub)))
             .unwrap()
     }
 
@@ -299,7 +300,7 @@ impl Client {
     pub fn answer_input(&mut self, answer: &str) -> Value {
         let request = self
             .runtime
-            .block_on(patience("an input request", self.stdin.read()))
+            .block_on(patience("an input request", read(&mut self.stdin)))
             .unwrap();
         let reply = jupyter_protocol::InputReply {
             value: answer.into(),
@@ -369,6 +370,28 @@ impl Drop for Client {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The next message as it was sent: jupyter-protocol's types would add and drop fields.
+async fn read<S: SocketRecv>(
+    connection: &mut zmq::Connection<S>,
+) -> jupyter_zmq_client::Result<JupyterMessage> {
+    let multipart = connection.socket.recv().await?;
+    let raw = zmq::RawMessage::from_multipart(multipart, &connection.mac)?;
+    let header: jupyter_protocol::Header = serde_json::from_slice(&raw.jparts[0])?;
+    let content = UnknownMessage {
+        msg_type: header.msg_type.clone(),
+        content: serde_json::from_slice(&raw.jparts[3])?,
+    };
+    Ok(JupyterMessage {
+        zmq_identities: raw.zmq_identities,
+        header,
+        parent_header: serde_json::from_slice(&raw.jparts[1]).ok(),
+        metadata: serde_json::from_slice(&raw.jparts[2])?,
+        content: content.into(),
+        buffers: raw.jparts[4..].to_vec(),
+        channel: None,
+    })
 }
 
 /// Waits, but not for ever: a hang must fail and say where.

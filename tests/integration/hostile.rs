@@ -65,13 +65,7 @@ fn signed_nonsense_is_dropped() {
     let mut client = Client::scripted();
     let key = client.connection.key.clone();
     let deep = "[".repeat(100_000);
-    let nonsense: [&[u8]; 5] = [
-        b"not json",
-        b"[]",
-        br#"{"code":7}"#,
-        b"\xff\xfe",
-        deep.as_bytes(),
-    ];
+    let nonsense: [&[u8]; 4] = [b"not json", b"[]", b"\xff\xfe", deep.as_bytes()];
     for content in nonsense {
         client.send_raw(frames(&key, content, &header("execute_request")));
         client.send_raw(frames(&key, b"{}", content));

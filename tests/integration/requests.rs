@@ -7,6 +7,14 @@ use jupyter_protocol::{
 };
 use serde_json::json;
 
+/// A message without content whose type jupyter-protocol does not look at.
+fn unknown(msg_type: &str) -> UnknownMessage {
+    UnknownMessage {
+        msg_type: msg_type.into(),
+        content: json!({}),
+    }
+}
+
 #[test]
 fn kernel_info_has_what_clients_look_for() {
     let mut client = Client::scripted();
@@ -18,6 +26,51 @@ fn kernel_info_has_what_clients_look_for() {
         (&json!("rust"), &json!(".rs"))
     );
     assert_eq!(transcript.reply["status"], "ok");
+    assert_eq!(transcript.reply["protocol_version"], "5.5");
+    assert_eq!(transcript.reply["supported_features"], json!([]));
+    let banner = transcript.reply["banner"].as_str().unwrap();
+    assert!(banner.starts_with("torchbook "), "{banner}");
+    for link in transcript.reply["help_links"].as_array().unwrap() {
+        assert!(link["url"].as_str().unwrap().starts_with("https://") && link["text"].is_string());
+    }
+}
+
+#[test]
+fn a_console_is_told_whether_code_can_run() {
+    let mut client = Client::scripted();
+    let mut ask = |code: &str| client.shell_request(IsCompleteRequest { code: code.into() });
+    assert_eq!(ask("let a = 1;").reply, json!({ "status": "complete" }));
+    assert_eq!(
+        ask("fn f() {\n    if x {").reply,
+        json!({ "status": "incomplete", "indent": "        " })
+    );
+    assert_eq!(ask("f())").reply, json!({ "status": "invalid" }));
+    assert_eq!(ask(":dep rand").reply, json!({ "status": "complete" }));
+    assert_eq!(ask("a").iopub, ["busy", "idle"]);
+}
+
+#[test]
+fn usage_on_control_counts_the_kernel_while_a_cell_runs() {
+    let mut client = Client::scripted();
+    let cell = client.send_shell(ExecuteRequest::new("wait-for-interrupt".into()));
+    client.iopub_until(&cell, |line| line == "input [1]");
+    let transcript = client.control_request(unknown("usage_request"));
+    assert_eq!(transcript.iopub, ["busy", "idle"]);
+    let usage = transcript.reply;
+    assert_eq!(usage["pid"], client.process.id());
+    assert!(usage["hostname"].is_string() && usage["kernel_cpu"].is_number());
+    assert!(
+        usage["kernel_memory"].as_u64().unwrap() > 1 << 20,
+        "{usage}"
+    );
+    assert!(usage["cpu_count"].as_u64().unwrap() >= 1);
+    let memory = &usage["host_virtual_memory"];
+    assert!(
+        memory["total"].as_u64() > memory["available"].as_u64(),
+        "{usage}"
+    );
+    client.control_request(InterruptRequest {});
+    assert_eq!(client.transcript(&cell).reply["ename"], "Interrupted");
 }
 
 #[test]
@@ -140,20 +193,36 @@ fn a_comm_for_an_unknown_target_is_closed() {
         lines,
         ["busy", r#"comm_close {"comm_id":"c1","data":{}}"#, "idle"]
     );
+    for target_name in [None, Some("nobody".to_owned())] {
+        let info = client.shell_request(CommInfoRequest { target_name });
+        assert_eq!(info.reply, json!({ "status": "ok", "comms": {} }));
+    }
 }
 
 #[test]
 fn an_unknown_request_is_an_error_and_not_silence() {
     let mut client = Client::scripted();
-    let unknown = UnknownMessage {
-        msg_type: "dance_request".into(),
-        content: json!({}),
-    };
-    let transcript = client.shell_request(unknown);
+    let transcript = client.shell_request(unknown("dance_request"));
     assert_eq!(
         (&transcript.reply["status"], &transcript.reply["ename"]),
         (&json!("error"), &json!("UnknownRequest"))
     );
+}
+
+#[test]
+fn a_request_without_its_content_is_told_what_is_missing() {
+    let mut client = Client::scripted();
+    for request in ["execute_request", "complete_request", "is_complete_request"] {
+        let transcript = client.shell_request(unknown(request));
+        assert_eq!(transcript.iopub, ["busy", "idle"]);
+        assert_eq!(transcript.reply["ename"], "MalformedRequest");
+        let evalue = transcript.reply["evalue"].as_str().unwrap();
+        assert!(
+            evalue.contains(request) && evalue.contains("missing field `code`"),
+            "{evalue}"
+        );
+    }
+    assert_eq!(client.run("result 1").reply["execution_count"], 1);
 }
 
 #[test]

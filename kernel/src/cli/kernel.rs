@@ -2,6 +2,7 @@
 
 use crate::evaluator::evcxr::EvcxrEvaluator;
 use crate::evaluator::scripted::ScriptedEvaluator;
+use crate::processes;
 use crate::server::{self, MakeEvaluator};
 use crate::setup::kernel_folder::{KernelFolder, KernelFolderGuard};
 use crate::setup::{self, Cache, Environment};
@@ -94,26 +95,7 @@ fn read_connection_file(path: &Path) -> anyhow::Result<ConnectionInfo> {
 
 /// Kills what the kernel has started and what that has started: the cell process, a compiler.
 fn end_descendants() {
-    let mut to_visit = vec![std::process::id()];
-    let mut descendants = Vec::new();
-    while let Some(pid) = to_visit.pop() {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        for task in tasks {
-            let children =
-                std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            for child in children
-                .split_whitespace()
-                .filter_map(|pid| pid.parse::<u32>().ok())
-            {
-                descendants.push(child);
-                to_visit.push(child);
-            }
-        }
-    }
-    for pid in descendants {
+    for pid in processes::descendants(std::process::id()) {
         if let Some(pid) = i32::try_from(pid)
             .ok()
             .and_then(rustix::process::Pid::from_raw)

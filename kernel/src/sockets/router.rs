@@ -3,14 +3,18 @@
 //!
 //! A message that cannot be verified or read is logged and dropped here: it gets no
 //! answer and has no effect. A message id that came before, on whichever of the three
-//! sockets, is refused ([`super::replays`]).
+//! sockets, is refused ([`super::replays`]). A verified request whose content lacks a field
+//! is handed on as it is, for an error reply.
 
 use super::replays::SeenIds;
-use jupyter_protocol::JupyterMessage;
+use jupyter_protocol::messaging::UnknownMessage;
+use jupyter_protocol::{JupyterMessage, JupyterMessageContent};
 use jupyter_zmq_client::RuntimeError;
-use jupyter_zmq_client::connection::{KernelShellConnection, RouterRecvConnection};
+use jupyter_zmq_client::connection::{KernelShellConnection, RawMessage, RouterRecvConnection};
+use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use zeromq::SocketRecv;
 
 /// Sends replies; cheap to clone.
 pub type Replies = mpsc::UnboundedSender<JupyterMessage>;
@@ -50,7 +54,7 @@ impl Requests {
     /// The next request that is signed, readable and new.
     pub async fn next(&mut self) -> JupyterMessage {
         loop {
-            match self.connection.read().await {
+            match self.receive().await {
                 Ok(message) if self.seen.is_new(&message.header.msg_id) => return message,
                 Ok(message) => {
                     tracing::warn!(
@@ -70,4 +74,37 @@ impl Requests {
             }
         }
     }
+
+    async fn receive(&mut self) -> Result<JupyterMessage, RuntimeError> {
+        let multipart = self.connection.socket.recv().await?;
+        decode(RawMessage::from_multipart(multipart, &self.connection.mac)?)
+    }
+}
+
+/// Reads a verified message. Content that is not of its type's form stays untyped: clients
+/// leave out fields that jupyter-protocol insists on, and deserve an answer.
+fn decode(raw: RawMessage) -> Result<JupyterMessage, RuntimeError> {
+    let [header, parent, metadata, content, buffers @ ..] = &raw.jparts[..] else {
+        return Err(RuntimeError::InsufficientMessageParts(raw.jparts.len()));
+    };
+    let header: jupyter_protocol::Header = serde_json::from_slice(header)?;
+    let content: Map<String, Value> = serde_json::from_slice(content)?;
+    let content = Value::Object(content);
+    let typed = JupyterMessageContent::from_type_and_content(&header.msg_type, content.clone());
+    Ok(JupyterMessage {
+        content: typed.unwrap_or_else(|error| {
+            tracing::debug!(%error, msg_type = header.msg_type, "content stays untyped");
+            JupyterMessageContent::UnknownMessage(UnknownMessage {
+                msg_type: header.msg_type.clone(),
+                content,
+            })
+        }),
+        zmq_identities: raw.zmq_identities,
+        header,
+        // A request has an empty one, which is no header.
+        parent_header: serde_json::from_slice(parent).ok(),
+        metadata: serde_json::from_slice(metadata)?,
+        buffers: buffers.to_vec(),
+        channel: None,
+    })
 }
