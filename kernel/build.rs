@@ -7,7 +7,10 @@ use std::process::Command;
 use std::{env, fs};
 
 fn main() {
-    let prelude = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prelude");
+    // At run time: the variable at compile time is of the folder this script was once compiled in,
+    // and a copied target folder keeps the script.
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it for build scripts");
+    let prelude = Path::new(&package).join("../prelude");
     let mut files = Vec::new();
     for entry in ["Cargo.toml", "build.rs", "src", "native", "assets"] {
         collect(&prelude.join(entry), &mut files);
