@@ -92,10 +92,15 @@ pub use metrics::{Accuracy, IntoMetrics, Metric, MetricState, Named};
 pub use optimizers::{Adam, IntoOptimizer, Optimizer, SGD};
 
 pub use training::arrays::Arrays;
+pub use training::callbacks::{
+    CSVLogger, Callback, EarlyStopping, LambdaCallback, LearningRateScheduler, Outcome,
+    ReduceLROnPlateau, TensorBoard, TerminateOnNaN, Training,
+};
 pub use training::compile::TrainingState;
 pub use training::fit::Fit;
-pub use training::history::{History, Logs};
+pub use training::history::History;
 pub use training::interrupt;
+pub use training::logs::Logs;
 pub use training::trainer::Trainer;
 
 pub use display::input::{input, password};

@@ -29,10 +29,14 @@ pub(crate) struct Reference(Value);
 
 /// The arrays in tests/reference/`name`.json.
 pub(crate) fn reference(name: &str) -> Reference {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference");
-    let path = format!("{folder}/{name}.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    Reference(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")))
+    let text = reference_text(&format!("{name}.json"));
+    Reference(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
+}
+
+/// A file of tests/reference.
+pub(crate) fn reference_text(name: &str) -> String {
+    let path = format!("{}/../tests/reference/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 impl Reference {

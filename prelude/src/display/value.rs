@@ -14,7 +14,8 @@ use super::frames::Frame;
 use crate::device::Versions;
 use crate::model::summary::Summary;
 use crate::tensor::text;
-use crate::training::history::{History, Logs};
+use crate::training::history::History;
+use crate::training::logs::Logs;
 
 /// Longer texts are cut: a front end stays responsive, and nobody reads a million numbers.
 const LONGEST_TEXT: usize = 50_000;

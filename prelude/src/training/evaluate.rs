@@ -4,8 +4,8 @@ use tch::{Device, Tensor};
 
 use super::batches::Batches;
 use super::compile::{Compiled, compiled};
-use super::history::Logs;
 use super::interrupt;
+use super::logs::Logs;
 use crate::model::network::Network;
 use crate::{Error, Mode, Result};
 
@@ -17,7 +17,7 @@ pub(crate) fn evaluate(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Resul
     let compiled = compiled(model, "evaluate")?;
     model.check_built("evaluate")?;
     let data = evaluation_data(model, compiled, x, y, "evaluate")?;
-    measure(model, compiled, &data)
+    measure(model, compiled, &data, |_| ())
 }
 
 /// Every output for all samples, on the CPU.
@@ -54,8 +54,14 @@ pub(crate) fn evaluation_data(
     Ok(data)
 }
 
-/// Loss and metrics over all batches. Each batch counts by its number of samples.
-pub(crate) fn measure(model: &dyn Network, compiled: &Compiled, data: &Batches) -> Result<Logs> {
+/// Loss and metrics over all batches. Each batch counts by its number of samples; `after_batch` is
+/// told how many are done.
+pub(crate) fn measure(
+    model: &dyn Network,
+    compiled: &Compiled,
+    data: &Batches,
+    mut after_batch: impl FnMut(usize),
+) -> Result<Logs> {
     let _guard = tch::no_grad_guard();
     let mut metrics = compiled.start_metrics(model.output_names());
     let mut total: Option<Tensor> = None;
@@ -73,6 +79,7 @@ pub(crate) fn measure(model: &dyn Network, compiled: &Compiled, data: &Batches) 
             Some(mut total) => total.f_add_(&loss)?,
             None => loss,
         });
+        after_batch(index + 1);
     }
     let total = total.map_or(Ok(0.0), f64::try_from)?;
     let mut values = vec![("loss".to_owned(), total / samples as f64)];

@@ -1,34 +1,41 @@
-//! The training loop: epochs of shuffled batches, validation, history.
-//!
-//! What happens to one batch is `step.rs`; what is shown is `progress.rs`.
+//! What a training can be told: the options of `fit`. The loop itself is `learn.rs`.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::arrays::Arrays;
-use super::batches::Batches;
-use super::compile::{Measurements, compiled};
-use super::evaluate::{evaluation_data, measure};
-use super::history::{History, Logs};
-use super::interrupt;
-use super::progress::{Progress, Verbosity};
-use super::step::{Step, train_on_batch};
+use super::callbacks::{Callback, Callbacks};
+use super::clock::Clock;
+use super::history::History;
+use super::learn;
+use super::progress::Verbosity;
+use crate::Result;
 use crate::model::network::Network;
-use crate::random::{self, RandomState};
-use crate::{Error, Result, Shape};
 
 /// Options of a training, made by [`Trainer::fit`](crate::Trainer::fit); [`run`](Fit::run) does it.
 #[must_use = "nothing is trained before .run()"]
 pub struct Fit<'a> {
-    model: &'a mut dyn Network,
-    x: Vec<Tensor>,
-    y: Vec<Tensor>,
-    validation: Option<(Vec<Tensor>, Vec<Tensor>)>,
-    epochs: usize,
-    initial_epoch: usize,
-    batch_size: usize,
-    shuffle: bool,
-    seed: Option<u32>,
-    verbosity: Verbosity,
+    pub(super) model: &'a mut dyn Network,
+    pub(super) x: Vec<Tensor>,
+    pub(super) y: Vec<Tensor>,
+    pub(super) validation: Validation,
+    pub(super) validation_freq: usize,
+    pub(super) epochs: usize,
+    pub(super) initial_epoch: usize,
+    pub(super) steps_per_epoch: Option<usize>,
+    pub(super) batch_size: usize,
+    pub(super) shuffle: bool,
+    pub(super) seed: Option<u32>,
+    pub(super) verbosity: Verbosity,
+    pub(super) callbacks: Callbacks<'a>,
+    pub(super) clock: Clock,
+}
+
+/// What is measured on after an epoch.
+pub(super) enum Validation {
+    None,
+    Data(Vec<Tensor>, Vec<Tensor>),
+    /// This share of the samples, from the end.
+    Split(f64),
 }
 
 impl<'a> Fit<'a> {
@@ -37,19 +44,37 @@ impl<'a> Fit<'a> {
             model,
             x,
             y,
-            validation: None,
+            validation: Validation::None,
+            validation_freq: 1,
             epochs: 1,
             initial_epoch: 0,
+            steps_per_epoch: None,
             batch_size: 32,
             shuffle: true,
             seed: None,
             verbosity: Verbosity::Bar,
+            callbacks: Callbacks::default(),
+            clock: Clock::system(),
         }
     }
 
     /// Samples and targets to measure on after each epoch.
     pub fn validation_data(mut self, x: impl Arrays, y: impl Arrays) -> Self {
-        self.validation = Some((x.arrays(), y.arrays()));
+        self.validation = Validation::Data(x.arrays(), y.arrays());
+        self
+    }
+
+    /// Sets the last samples aside, before anything is shuffled, to measure on after each epoch:
+    /// this share of them, from 0 to 1.
+    pub fn validation_split(mut self, share: f64) -> Self {
+        self.validation = Validation::Split(share);
+        self
+    }
+
+    /// Measures on the validation data after every so many epochs only; after each without this
+    /// call.
+    pub fn validation_freq(mut self, epochs: usize) -> Self {
+        self.validation_freq = epochs;
         self
     }
 
@@ -61,9 +86,17 @@ impl<'a> Fit<'a> {
     }
 
     /// How many epochs were done before, to continue a training: `.initial_epoch(3).epochs(5)` does
-    /// two more.
+    /// two more. With the same [`seed`](Fit::seed) they see the same batches as if the training had
+    /// not been interrupted.
     pub fn initial_epoch(mut self, initial_epoch: usize) -> Self {
         self.initial_epoch = initial_epoch;
+        self
+    }
+
+    /// How many batches make an epoch; without this call all of them. The next epoch goes on where
+    /// this one ended, and begins anew when the data are used up.
+    pub fn steps_per_epoch(mut self, steps: usize) -> Self {
+        self.steps_per_epoch = Some(steps);
         self
     }
 
@@ -96,141 +129,44 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Adds a callback, given away or lent (`&mut`); those added first are told first.
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.add(callback);
+        self
+    }
+
+    /// Adds several callbacks of one kind, or boxed ones:
+    /// `.callbacks([Box::new(EarlyStopping::new()) as Box<dyn Callback>, Box::new(TerminateOnNaN::new())])`.
+    pub fn callbacks<C: Callback + 'a>(mut self, callbacks: impl IntoIterator<Item = C>) -> Self {
+        for callback in callbacks {
+            self.callbacks.add(callback);
+        }
+        self
+    }
+
+    /// The time that the display goes by.
+    #[cfg(test)]
+    pub(crate) fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Trains. Whatever ends it, the model keeps its weights and optimizer state, and
-    /// [`history`](crate::Trainer::history) the epochs that were finished.
+    /// [`history`](crate::Trainer::history) the epochs that were finished: also those of earlier
+    /// trainings that this one continues. What is returned are this training's own.
     ///
     /// # Errors
-    /// [`Error::NotCompiled`]; what is wrong with the data before any step is done:
-    /// [`Error::LengthMismatch`], [`Error::LabelOutOfRange`], [`Error::ShapeMismatch`],
-    /// [`Error::EmptyData`]; [`Error::LossNotFinite`] when learning has failed;
-    /// [`Error::FitInterrupted`] when the user stops it.
+    /// [`Error::NotCompiled`](crate::Error::NotCompiled); what is wrong with data and options before
+    /// any step is done: [`Error::LengthMismatch`](crate::Error::LengthMismatch),
+    /// [`Error::LabelOutOfRange`](crate::Error::LabelOutOfRange),
+    /// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch),
+    /// [`Error::EmptyData`](crate::Error::EmptyData),
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument);
+    /// [`Error::LossNotFinite`](crate::Error::LossNotFinite) when learning has failed;
+    /// [`Error::FitInterrupted`](crate::Error::FitInterrupted) when the user stops it; and whatever
+    /// a callback returns.
     pub fn run(self) -> Result<History> {
-        let sample = |x: &Tensor| Shape::from(x.size().get(1..).unwrap_or_default());
-        let samples: Vec<Shape> = self.x.iter().map(sample).collect();
-        self.model.build_for(&samples)?;
-        let (data, validation) = self.checked_data()?;
-        self.model.training_mut().history = History::default();
-        let variables = self.model.trainable_variables();
-        let mut random = RandomState::new(self.seed.unwrap_or_else(random::next_seed));
-        let mut progress = Progress::new(self.verbosity, self.epochs, data.count());
-
-        for epoch in self.initial_epoch + 1..=self.epochs {
-            let model: &dyn Network = self.model;
-            let compiled = compiled(model, "fit")?;
-            let metrics = compiled.start_metrics(model.output_names());
-            let mut measured = EpochSoFar::new(metrics, epoch, &data, model.device())?;
-            let order = match self.shuffle {
-                true => Some(data.shuffled(&mut random)?),
-                false => None,
-            };
-            progress.epoch_begins(epoch);
-            for batch in 0..data.count() {
-                if interrupt::take() {
-                    progress.interrupted(batch, &measured.logs()?);
-                    return Err(self.interrupted(epoch, batch, &data));
-                }
-                let (x, y) = data.get(batch, order.as_ref())?;
-                let step = train_on_batch(model, compiled, &variables, &x, &y)?;
-                measured.add(&step, &y)?;
-                if progress.is_due(batch + 1) {
-                    progress.paint(batch + 1, &measured.logs()?);
-                }
-            }
-            let mut logs = measured.logs()?;
-            if let Some(validation) = &validation {
-                let measured =
-                    measure(model, compiled, validation).map_err(|error| match error {
-                        Error::Interrupted => self.interrupted(epoch, data.count(), &data),
-                        other => other,
-                    })?;
-                logs = logs.with("val_", measured);
-            }
-            progress.epoch_ends(&logs);
-            self.model.training_mut().history.push(epoch, &logs);
-        }
-        Ok(self.model.training().history.clone())
-    }
-
-    /// Everything that can be wrong with the data is found here, before the first step.
-    fn checked_data(&self) -> Result<(Batches, Option<Batches>)> {
-        let model: &dyn Network = self.model;
-        let compiled = compiled(model, "fit")?;
-        let data = Batches::new(&self.x, &self.y, self.batch_size, model.device(), "fit")?;
-        compiled.check_targets(&self.y, &model.output_shapes(), "fit")?;
-        let place = "fit: validation_data";
-        let validation = match &self.validation {
-            Some((x, y)) => Some(evaluation_data(model, compiled, x, y, place)?),
-            None => None,
-        };
-        Ok((data, validation))
-    }
-
-    fn interrupted(&self, epoch: usize, batch: usize, data: &Batches) -> Error {
-        Error::FitInterrupted {
-            epoch,
-            epochs: self.epochs,
-            initial_epoch: self.initial_epoch,
-            batch,
-            batches: data.count(),
-        }
-    }
-}
-
-/// Loss and metrics of an epoch that is running, kept on the device until somebody wants to see
-/// them.
-struct EpochSoFar<'a> {
-    epoch: usize,
-    data: &'a Batches,
-    /// The loss of each batch; the first `done` are filled in.
-    losses: Tensor,
-    metrics: Measurements,
-    done: usize,
-}
-
-impl<'a> EpochSoFar<'a> {
-    fn new(metrics: Measurements, epoch: usize, data: &'a Batches, device: Device) -> Result<Self> {
-        Ok(EpochSoFar {
-            epoch,
-            data,
-            losses: Tensor::f_zeros([data.count() as i64], (Kind::Float, device))?,
-            metrics,
-            done: 0,
-        })
-    }
-
-    fn add(&mut self, step: &Step, y: &[Tensor]) -> Result<()> {
-        self.losses
-            .f_narrow(0, self.done as i64, 1)?
-            .f_copy_(&step.loss)?;
-        self.metrics.update(y, &step.outputs)?;
-        self.done += 1;
-        Ok(())
-    }
-
-    /// Means over the samples so far. This waits for the device.
-    ///
-    /// A loss that is no number is found here and not batch by batch, which would cost a wait for
-    /// each.
-    fn logs(&self) -> Result<Logs> {
-        let losses = self.losses.f_narrow(0, 0, self.done as i64)?;
-        let losses: Vec<f64> = Vec::try_from(losses.f_to_kind(Kind::Double)?)?;
-        if let Some(batch) = losses.iter().position(|loss| !loss.is_finite()) {
-            return Err(Error::LossNotFinite {
-                loss: losses[batch],
-                epoch: self.epoch,
-                batch: batch + 1,
-            });
-        }
-        let lengths = || (0..self.done).map(|batch| self.data.length(batch) as f64);
-        let total: f64 = losses
-            .iter()
-            .zip(lengths())
-            .map(|(loss, length)| loss * length)
-            .sum();
-        let samples: f64 = lengths().sum();
-        let mut values = vec![("loss".to_owned(), total / samples.max(1.0))];
-        values.extend(self.metrics.results()?);
-        Ok(Logs::sorted(values))
+        learn::run(self)
     }
 }
 

@@ -2,6 +2,7 @@
 //! in tests/child_interface.rs, where no other test takes them up.
 
 use super::*;
+use crate::random::RandomState;
 use crate::testing::{close, reference};
 use crate::*;
 

@@ -1,0 +1,303 @@
+//! The training loop: epochs of batches, validation, history, and who is told of it.
+//!
+//! What happens to one batch is `step.rs`; where batches come from `feed.rs`; what is shown
+//! `progress/`.
+
+use std::time::Duration;
+
+use tch::Tensor;
+
+use super::batches::Batches;
+use super::callbacks::training::Control;
+use super::callbacks::{Callback, Callbacks, Training};
+use super::clock::Clock;
+use super::compile::compiled;
+use super::epoch::EpochSoFar;
+use super::evaluate::{evaluation_data, measure};
+use super::feed::Feed;
+use super::fit::{Fit, Validation};
+use super::history::History;
+use super::interrupt;
+use super::logs::Logs;
+use super::progress::FitDisplay;
+use super::step::train_on_batch;
+use crate::model::network::Network;
+use crate::random::{self, RandomState};
+use crate::{Error, Result, Shape};
+
+/// A training that is running.
+struct Learning<'a> {
+    model: &'a mut dyn Network,
+    callbacks: Callbacks<'a>,
+    control: Control,
+    feed: Feed,
+    validation: Option<Batches>,
+    validation_freq: usize,
+    variables: Vec<Tensor>,
+    clock: Clock,
+    started: Duration,
+    display: FitDisplay,
+    history: History,
+}
+
+/// Checks everything that can be wrong before the first step, and trains.
+pub(super) fn run(fit: Fit<'_>) -> Result<History> {
+    let mut learning = Learning::new(fit)?;
+    let ended = learning.run();
+    learning.display.finish();
+    ended.map(|()| learning.history)
+}
+
+impl<'a> Learning<'a> {
+    fn new(fit: Fit<'a>) -> Result<Self> {
+        let sample = |x: &Tensor| Shape::from(x.size().get(1..).unwrap_or_default());
+        let samples: Vec<Shape> = fit.x.iter().map(sample).collect();
+        fit.model.build_for(&samples)?;
+        for (option, value) in [
+            ("validation_freq", Some(fit.validation_freq)),
+            ("steps_per_epoch", fit.steps_per_epoch),
+        ] {
+            if value == Some(0) {
+                return Err(Error::InvalidArgument {
+                    place: format!("fit: {option}"),
+                    expected: "at least 1".into(),
+                    received: "0".into(),
+                });
+            }
+        }
+        let (x, y, validation) = split(fit.x, fit.y, fit.validation)?;
+        let model: &dyn Network = fit.model;
+        let compiled = compiled(model, "fit")?;
+        let data = Batches::new(&x, &y, fit.batch_size, model.device(), "fit")?;
+        compiled.check_targets(&y, &model.output_shapes(), "fit")?;
+        let place = "fit: validation_data";
+        let validation = match validation {
+            Some((x, y)) => Some(evaluation_data(model, compiled, &x, &y, place)?),
+            None => None,
+        };
+        let seed = || fit.seed.unwrap_or_else(random::next_seed);
+        let random = fit.shuffle.then(|| RandomState::new(seed()));
+        let feed = Feed::new(data, random, fit.steps_per_epoch);
+        let steps = Some(feed.steps());
+        let variables = model.trainable_variables();
+        Ok(Learning {
+            model: fit.model,
+            callbacks: fit.callbacks,
+            control: Control {
+                epochs: fit.epochs,
+                initial_epoch: fit.initial_epoch,
+                steps,
+                ..Control::default()
+            },
+            feed,
+            validation,
+            validation_freq: fit.validation_freq,
+            variables,
+            started: fit.clock.now(),
+            display: FitDisplay::new(fit.verbosity, fit.clock.clone(), fit.epochs, steps),
+            clock: fit.clock,
+            history: History::default(),
+        })
+    }
+
+    fn run(&mut self) -> Result<()> {
+        self.tell(None, |callback, training| callback.on_train_begin(training))?;
+        // A callback may have restored an earlier training.
+        let initial_epoch = self.control.initial_epoch;
+        self.feed.skip_epochs(initial_epoch)?;
+        let history = &mut self.model.training_mut().history;
+        history.keep_before(initial_epoch + 1);
+        let mut logs = Logs::default();
+        for epoch in initial_epoch..self.control.epochs {
+            if self.control.stop {
+                break;
+            }
+            self.tell(None, |callback, training| {
+                callback.on_epoch_begin(epoch, training)
+            })?;
+            logs = self.epoch(epoch)?;
+        }
+        self.tell(None, |callback, training| {
+            callback.on_train_end(&logs, training)
+        })
+    }
+
+    /// One epoch, counted from 0 here and in callbacks, from 1 where users read.
+    fn epoch(&mut self, epoch: usize) -> Result<Logs> {
+        let compiled = compiled(self.model, "fit")?;
+        let metrics = compiled.start_metrics(self.model.output_names());
+        let steps = self.control.steps;
+        let mut so_far = EpochSoFar::new(metrics, epoch + 1, steps, self.model.device())?;
+        self.display.epoch_begins(epoch + 1);
+        self.feed.epoch_begins()?;
+        for batch in 0..self.feed.steps() {
+            if interrupt::take() {
+                return Err(self.interrupted(epoch, &so_far));
+            }
+            self.step(batch, &mut so_far)?;
+            if self.control.stop {
+                break;
+            }
+            if self.display.is_due(batch + 1) {
+                let (logs, losses) = self.read(&so_far)?;
+                self.display
+                    .paint(batch + 1, so_far.samples(), &logs, &losses);
+            }
+        }
+        let (mut logs, _) = self.read(&so_far)?;
+        self.display.learned(so_far.samples());
+        if self.validation.is_some() && (epoch + 1).is_multiple_of(self.validation_freq) {
+            let measured = self.validate(epoch, &so_far, &logs)?;
+            logs = logs.with("val_", measured);
+        }
+        self.call(None, |callback, training| {
+            callback.on_epoch_end(epoch, &mut logs, training)
+        })?;
+        self.keep(epoch, &so_far, &logs)?;
+        Ok(logs)
+    }
+
+    fn step(&mut self, batch: usize, so_far: &mut EpochSoFar) -> Result<()> {
+        self.tell(Some(so_far), |callback, training| {
+            callback.on_train_batch_begin(batch, training)
+        })?;
+        let (x, y, length) = self.feed.next()?;
+        let compiled = compiled(self.model, "fit")?;
+        let step = train_on_batch(self.model, compiled, &self.variables, &x, &y)?;
+        so_far.add(&step, &y, length)?;
+        self.control.steps_done += 1;
+        self.tell(Some(so_far), |callback, training| {
+            callback.on_train_batch_end(batch, training)
+        })
+    }
+
+    /// Means and losses so far; a loss that is no number ends the training, unless a callback looks
+    /// after it.
+    fn read(&mut self, so_far: &EpochSoFar) -> Result<(Logs, Vec<f64>)> {
+        let (logs, losses) = so_far.read()?;
+        if !self.control.tolerates_nan
+            && let Err(error) = so_far.check_finite(&losses)
+        {
+            self.display.stopped(so_far.done(), &logs, "failed");
+            return Err(error);
+        }
+        Ok((logs, losses))
+    }
+
+    fn validate(&mut self, epoch: usize, so_far: &EpochSoFar, logs: &Logs) -> Result<Logs> {
+        self.tell(None, |callback, training| callback.on_test_begin(training))?;
+        let Some(validation) = &self.validation else {
+            return Ok(Logs::default());
+        };
+        let compiled = compiled(self.model, "fit")?;
+        let (count, display) = (validation.count(), &mut self.display);
+        let measured = measure(self.model, compiled, validation, |done| {
+            display.validating(done, count, so_far.done(), logs);
+        });
+        let measured = measured.map_err(|error| match error {
+            Error::Interrupted => self.interrupted(epoch, so_far),
+            other => other,
+        })?;
+        self.tell(None, |callback, training| {
+            callback.on_test_end(&measured, training)
+        })?;
+        Ok(measured)
+    }
+
+    fn keep(&mut self, epoch: usize, so_far: &EpochSoFar, logs: &Logs) -> Result<()> {
+        let compiled = compiled(self.model, "fit")?;
+        let learning_rate = compiled.optimizer.borrow().learning_rate();
+        let messages = std::mem::take(&mut self.control.messages);
+        let took = self
+            .display
+            .epoch_ends(so_far.done(), logs, learning_rate, messages);
+        let number = epoch + 1;
+        self.history.push(number, logs, took, learning_rate);
+        let history = &mut self.model.training_mut().history;
+        history.push(number, logs, took, learning_rate);
+        Ok(())
+    }
+
+    /// Calls one method of each callback, and shows what they have to say.
+    fn tell(
+        &mut self,
+        so_far: Option<&EpochSoFar>,
+        event: impl FnMut(&mut dyn Callback, &mut Training<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let told = self.call(so_far, event);
+        for message in std::mem::take(&mut self.control.messages) {
+            self.display.message(message);
+        }
+        told
+    }
+
+    fn call(
+        &mut self,
+        so_far: Option<&EpochSoFar>,
+        mut event: impl FnMut(&mut dyn Callback, &mut Training<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if self.callbacks.is_empty() {
+            return Ok(());
+        }
+        self.control.elapsed = self.clock.now() - self.started;
+        let mut training = Training::new(self.model, &mut self.control, so_far);
+        self.callbacks
+            .tell(|callback| event(callback, &mut training))
+    }
+
+    fn interrupted(&mut self, epoch: usize, so_far: &EpochSoFar) -> Error {
+        // What cannot be read any more cannot be shown.
+        let logs = so_far.logs().unwrap_or_default();
+        self.display.stopped(so_far.done(), &logs, "interrupted");
+        Error::FitInterrupted {
+            epoch: epoch + 1,
+            epochs: self.control.epochs,
+            initial_epoch: self.control.initial_epoch,
+            batch: so_far.done(),
+            batches: self.feed.steps(),
+        }
+    }
+}
+
+/// Samples and targets.
+type Rows = (Vec<Tensor>, Vec<Tensor>);
+
+/// Sets the validation's samples aside.
+fn split(
+    x: Vec<Tensor>,
+    y: Vec<Tensor>,
+    validation: Validation,
+) -> Result<(Vec<Tensor>, Vec<Tensor>, Option<Rows>)> {
+    let share = match validation {
+        Validation::None => return Ok((x, y, None)),
+        Validation::Data(x_val, y_val) => return Ok((x, y, Some((x_val, y_val)))),
+        Validation::Split(share) => share,
+    };
+    let rows = x
+        .first()
+        .and_then(|x| x.size().first().copied())
+        .unwrap_or(0);
+    // As Keras: floor(rows * (1 - share)).
+    let kept = (rows as f64 * (1.0 - share)).floor();
+    if !(kept >= 1.0 && kept < rows as f64) {
+        return Err(Error::InvalidArgument {
+            place: "fit: validation_split".into(),
+            expected: format!(
+                "a share between 0 and 1 that leaves samples on both sides of {rows}"
+            ),
+            received: share.to_string(),
+        });
+    }
+    let cut = |arrays: &[Tensor], start: i64, end: i64| -> Result<Vec<Tensor>> {
+        let rows_of = |array: &Tensor| array.size().first().copied().unwrap_or(0);
+        let part = |array: &Tensor| {
+            // Arrays of other lengths are complained of later.
+            let end = end.min(rows_of(array));
+            Ok(array.f_narrow(0, start.min(end), (end - start).max(0))?)
+        };
+        arrays.iter().map(part).collect()
+    };
+    let kept = kept as i64;
+    let validation = (cut(&x, kept, i64::MAX)?, cut(&y, kept, i64::MAX)?);
+    Ok((cut(&x, 0, kept)?, cut(&y, 0, kept)?, Some(validation)))
+}

@@ -1,0 +1,283 @@
+//! What `fit` shows while it runs: Keras 3's lines as text, and beside them, as HTML, a bar, a
+//! growing table of epochs and the curves.
+//!
+//! `fit.rs` brings the numbers, and asks before it reads any from the device whether it is time to
+//! paint. Painting happens on the training thread: a thread of its own would have to be fed with
+//! numbers all the same, and would take the processor from libtorch's threads.
+
+mod curves;
+mod html;
+pub(crate) mod screen;
+pub(crate) mod text;
+
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::history::History;
+use super::logs::Logs;
+use curves::Curves;
+use screen::Screen;
+use text::Timing;
+
+/// At most eight times a second: a front end can follow, and it looks smooth.
+pub(crate) const REPAINT_PERIOD: Duration = Duration::from_millis(125);
+
+/// Painting pauses for so many times as long as it took, and so takes less than 1 % of the time.
+pub(crate) const PAUSE: u32 = 100;
+
+/// How much is shown, as Keras counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    /// 0: nothing.
+    Silent,
+    /// 1: a bar.
+    Bar,
+    /// 2: one line per epoch.
+    Lines,
+}
+
+/// The display of one `fit`.
+pub(crate) struct FitDisplay {
+    verbosity: Verbosity,
+    screen: Screen,
+    clock: Clock,
+    epochs: usize,
+    steps: Option<usize>,
+    finished: Vec<String>,
+    /// Of this `fit` alone.
+    history: History,
+    curves: Curves,
+    epoch: usize,
+    next_paint: Duration,
+    fit_started: Duration,
+    epoch_started: Duration,
+    /// When the first step was done: it also pays for what happens only once, and is not counted in
+    /// the step time.
+    first_step: Option<Duration>,
+    samples: i64,
+    /// Without validation.
+    time_learning: Duration,
+    is_over: bool,
+}
+
+impl FitDisplay {
+    pub(crate) fn new(
+        verbosity: Verbosity,
+        clock: Clock,
+        epochs: usize,
+        steps: Option<usize>,
+    ) -> Self {
+        let now = clock.now();
+        FitDisplay {
+            verbosity,
+            screen: Screen::new(),
+            clock,
+            epochs,
+            steps,
+            finished: Vec::new(),
+            history: History::default(),
+            curves: Curves::default(),
+            epoch: 0,
+            next_paint: now,
+            fit_started: now,
+            epoch_started: now,
+            first_step: None,
+            samples: 0,
+            time_learning: Duration::ZERO,
+            is_over: false,
+        }
+    }
+
+    pub(crate) fn epoch_begins(&mut self, epoch: usize) {
+        (self.epoch, self.first_step) = (epoch, None);
+        self.epoch_started = self.clock.now();
+        if self.epochs > 1 {
+            self.finished.push(format!("Epoch {epoch}/{}", self.epochs));
+        }
+        // The first step can take long, and something should be there to look at.
+        if self.history.epochs().is_empty() && self.screen.is_live() {
+            self.show_epochs();
+        }
+    }
+
+    /// A line of a callback.
+    pub(crate) fn message(&mut self, text: String) {
+        match self.verbosity {
+            Verbosity::Silent => println!("{text}"),
+            _ => self.finished.push(text),
+        }
+    }
+
+    /// Whether a paint is due after batch number `done` (from 1).
+    pub(crate) fn is_due(&mut self, done: usize) -> bool {
+        if self.verbosity != Verbosity::Bar {
+            return false;
+        }
+        let now = self.clock.now();
+        if done == 1 {
+            self.first_step = Some(now);
+        }
+        self.screen.is_live() && now >= self.next_paint
+    }
+
+    /// After batch number `done`: means so far, and the loss of each batch.
+    pub(crate) fn paint(&mut self, done: usize, samples: i64, logs: &Logs, losses: &[f64]) {
+        let started = self.clock.now();
+        let timing = self.timing(done);
+        let share = self.steps.map(|steps| done as f64 / steps.max(1) as f64);
+        self.curves.add_running(self.epoch, share, losses);
+        let status = html::Status::Learning {
+            epoch: self.epoch,
+            epochs: self.epochs,
+            timing,
+            samples,
+            fit_left: self.fit_left(timing),
+        };
+        self.show(Some((&text::running_line(timing, logs), &status, logs)));
+        self.pause_since(started);
+    }
+
+    /// During validation, after batch number `done` of `count`.
+    pub(crate) fn validating(&mut self, done: usize, count: usize, steps_done: usize, logs: &Logs) {
+        let started = self.clock.now();
+        if self.verbosity != Verbosity::Bar || !self.screen.is_live() || started < self.next_paint {
+            return;
+        }
+        let status = html::Status::Validating {
+            epoch: self.epoch,
+            epochs: self.epochs,
+            done,
+            count,
+        };
+        let line = text::final_line(self.timing(steps_done), logs);
+        self.show(Some((
+            &format!("{line} - validating {done}/{count}"),
+            &status,
+            logs,
+        )));
+        self.pause_since(started);
+    }
+
+    /// The last batch of an epoch is learned from; what follows is not counted as learning.
+    pub(crate) fn learned(&mut self, samples: i64) {
+        self.samples += samples;
+        self.time_learning += self.clock.now() - self.epoch_started;
+    }
+
+    /// The epoch with its validation is done, and callbacks have said this about it. Returns how
+    /// long it took.
+    pub(crate) fn epoch_ends(
+        &mut self,
+        done: usize,
+        logs: &Logs,
+        learning_rate: f64,
+        messages: Vec<String>,
+    ) -> Duration {
+        let timing = self.timing(done);
+        self.history
+            .push(self.epoch, logs, timing.elapsed, learning_rate);
+        let line = match self.verbosity {
+            Verbosity::Lines => text::line_without_bar(timing, logs),
+            _ => text::final_line(timing, logs),
+        };
+        self.finished.push(line);
+        for message in messages {
+            self.message(message);
+        }
+        self.show_epochs();
+        timing.elapsed
+    }
+
+    /// Shows what the epochs so far have brought, unless another paint is too near: epochs can be
+    /// as short as steps.
+    fn show_epochs(&mut self) {
+        let started = self.clock.now();
+        let is_due = !self.screen.is_live() || started >= self.next_paint;
+        if self.verbosity == Verbosity::Silent || !is_due {
+            return;
+        }
+        let status = html::Status::Between {
+            epoch: self.epoch,
+            epochs: self.epochs,
+        };
+        self.show_with(None, &status, None);
+        self.pause_since(started);
+    }
+
+    /// The `fit` is over: what stays in the notebook.
+    pub(crate) fn finish(&mut self) {
+        self.finish_as("");
+    }
+
+    /// The user has stopped it after batch number `done`, or it has failed there.
+    pub(crate) fn stopped(&mut self, done: usize, logs: &Logs, why: &str) {
+        let line = text::running_line(self.timing(done), logs);
+        self.finished.push(format!("{line} - {why}"));
+        self.finish_as(why);
+    }
+
+    fn finish_as(&mut self, why: &str) {
+        if self.verbosity == Verbosity::Silent || self.is_over {
+            return;
+        }
+        self.is_over = true;
+        let status = html::Status::Done {
+            epochs: self.history.epochs().len(),
+            took: self.clock.now() - self.fit_started,
+            samples: self.samples,
+            time_learning: self.time_learning,
+            why: why.to_owned(),
+        };
+        self.show_with(None, &status, None);
+    }
+
+    fn show(&mut self, running: Option<(&str, &html::Status, &Logs)>) {
+        if let Some((line, status, logs)) = running {
+            self.show_with(Some(line), status, Some(logs));
+        }
+    }
+
+    fn show_with(&mut self, running: Option<&str>, status: &html::Status, logs: Option<&Logs>) {
+        let (history, curves) = (&self.history, &self.curves);
+        let is_bar = self.verbosity == Verbosity::Bar;
+        self.screen.paint(&self.finished, running, || {
+            is_bar.then(|| html::document(status, logs, history, curves))
+        });
+    }
+
+    fn pause_since(&mut self, started: Duration) {
+        let now = self.clock.now();
+        self.next_paint = now + REPAINT_PERIOD.max((now - started) * PAUSE);
+    }
+
+    fn timing(&self, done: usize) -> Timing {
+        let now = self.clock.now();
+        let per_step = match self.first_step {
+            Some(first) if done > 1 => (now - first) / (done as u32 - 1),
+            _ => (now - self.epoch_started) / done.max(1) as u32,
+        };
+        Timing {
+            done,
+            total: self.steps,
+            elapsed: now - self.epoch_started,
+            per_step,
+        }
+    }
+
+    /// Until the last epoch ends: this epoch's steps, and the others as long as those before.
+    fn fit_left(&self, timing: Timing) -> Option<Duration> {
+        let epochs_left = self.epochs.checked_sub(self.epoch)? as u32;
+        if epochs_left == 0 {
+            return None;
+        }
+        let done = self.history.durations();
+        let epoch = match done.len() {
+            0 => timing.elapsed + timing.left()?,
+            count => done.iter().sum::<Duration>() / count as u32,
+        };
+        Some(timing.left()? + epoch * epochs_left)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! The frames of whole trainings, by a clock that goes on by ten milliseconds with each batch. As in
+//! tests/display_frames.rs, a test runs itself again as the child process and reads its stdout.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::training::clock::Clock;
+use crate::training::trainer::Trainer;
+use crate::*;
+
+/// Set for the process that plays the child.
+const CHILD: &str = "TORCHBOOK_TEST_CHILD";
+
+/// Squares, and a clock: each batch takes ten milliseconds.
+struct Ticking(Arc<AtomicU64>);
+
+impl Loss for Ticking {
+    fn name(&self) -> &'static str {
+        "ticking"
+    }
+
+    fn mean(&self, y: &Tensor, output: &ModelOutput) -> Result<Tensor> {
+        self.0.fetch_add(10, Ordering::Relaxed);
+        MeanSquaredError::new().mean(y, output)
+    }
+
+    fn check_targets(&self, _: &Tensor, _: &Shape, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A fit of so many epochs of `batches` batches of four samples.
+fn fit(epochs: usize, batches: i64, verbose: u8) -> Result<()> {
+    let time = Arc::new(AtomicU64::new(0));
+    let x = Tensor::ones([4 * batches, 1], (Kind::Float, Device::Cpu));
+    let mut model = Sequential::new([Input::new(1).into(), Dense::new(1).into()])?;
+    model.compile(Ticking(time.clone()), SGD::new(), ["acc"])?;
+    let clock = Clock::scripted(move || Duration::from_millis(time.load(Ordering::Relaxed)));
+    let fit = model.fit(&x, &x).batch_size(4).epochs(epochs);
+    let message = LambdaCallback::new().on_epoch_end(|epoch, _, training| {
+        if epoch == 1 {
+            training.message("half way");
+        }
+    });
+    fit.clock(clock).verbose(verbose).callback(message).run()?;
+    Ok(())
+}
+
+fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// What the child's stdout holds; frames only if a kernel is said to read them.
+fn run_child(test: &str, frames: bool) -> String {
+    let program = std::env::current_exe().expect("the test's own path");
+    let test = format!("training::progress::tests::{test}");
+    let output = Command::new(program)
+        .args(["--exact", &test, "--nocapture"])
+        .env(CHILD, "1")
+        .env("TORCHBOOK_FRAMES", if frames { "1" } else { "0" })
+        .output()
+        .expect("the test can run itself");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The frames, of which the first makes the display and all others replace it.
+fn frames(test: &str) -> Vec<Value> {
+    let stdout = run_child(test, true);
+    let lines = stdout.split("\x1eTORCHBOOK ").skip(1);
+    let frames: Vec<Value> = lines
+        .map(|piece| serde_json::from_str(piece.lines().next().unwrap_or_default()))
+        .collect::<Result<_, _>>()
+        .expect("a frame is one line of JSON");
+    let id = &frames[0]["display_id"];
+    assert!(id.is_string());
+    for (i, frame) in frames.iter().enumerate() {
+        let kind = if i == 0 {
+            "display_data"
+        } else {
+            "update_display_data"
+        };
+        assert_eq!((&frame["frame"], &frame["display_id"]), (&kind.into(), id));
+    }
+    frames
+}
+
+fn form<'a>(frame: &'a Value, mime: &str) -> &'a str {
+    frame["data"][mime].as_str().unwrap_or_default()
+}
+
+/// The number of the running epoch and of the last batch, as the text shows them.
+fn position(frame: &Value) -> (usize, usize) {
+    let text = form(frame, "text/plain");
+    let epoch = text.matches("Epoch ").count();
+    let last = text.lines().last().unwrap_or_default();
+    let batch = last.trim_start().split_once('/');
+    (
+        epoch,
+        batch.and_then(|(batch, _)| batch.parse().ok()).unwrap_or(0),
+    )
+}
+
+#[test]
+fn a_fit_paints_one_display_at_eight_hertz() -> Result<()> {
+    if is_child() {
+        return fit(3, 100, 1);
+    }
+    let frames = frames("a_fit_paints_one_display_at_eight_hertz");
+    // Three seconds by the clock: at 0, 130, 260 and so on, and the end.
+    assert_eq!(frames.len(), 1 + 3000 / 130 + 1);
+    let positions: Vec<(usize, usize)> = frames.iter().map(position).collect();
+    assert!(positions.is_sorted(), "{positions:?}");
+    assert_eq!(positions[..3], [(1, 0), (1, 13), (1, 26)]);
+    let html = form(&frames[1], "text/html");
+    assert!(
+        html.contains(
+            "max=\"100\"></progress> epoch 1/3 · 13/100 · 400 samples/s · ETA 0s (all epochs 2s)"
+        ),
+        "{html}"
+    );
+    for frame in &frames {
+        assert!(frame.to_string().len() < 10_000, "{frame}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_stays_is_kerass_text_and_a_table() -> Result<()> {
+    if is_child() {
+        return fit(3, 100, 1);
+    }
+    let frames = frames("what_stays_is_kerass_text_and_a_table");
+    let last = frames.last().expect("there are frames");
+    let text = form(last, "text/plain");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        (lines[0], lines[2], lines[5]),
+        ("Epoch 1/3", "Epoch 2/3", "Epoch 3/3")
+    );
+    assert_eq!(lines[4], "half way");
+    for i in [1, 3, 6] {
+        let start = "100/100 ━━━━━━━━━━━━━━━━━━━━ 1s 10ms/step - acc: ";
+        assert!(lines[i].starts_with(start), "{text}");
+        assert!(lines[i].contains(" - loss: "), "{text}");
+    }
+    let html = form(last, "text/html");
+    assert!(
+        html.contains("3 epochs in 3s · 1,200 samples, 400 samples/s"),
+        "{html}"
+    );
+    assert_eq!(html.matches("<tr>").count(), 4, "{html}");
+    assert!(
+        html.contains("<th>loss</th>") && !html.contains("<progress"),
+        "{html}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_thousand_short_epochs_stay_small() -> Result<()> {
+    if is_child() {
+        return fit(1000, 1, 1);
+    }
+    let frames = frames("a_thousand_short_epochs_stay_small");
+    // Ten seconds by the clock.
+    assert!(
+        (10_000 / 135..10_000 / 125).contains(&frames.len()),
+        "{}",
+        frames.len()
+    );
+    for frame in &frames {
+        assert!(frame.to_string().len() < 100_000);
+    }
+    let last = frames.last().expect("there are frames");
+    assert!(form(last, "text/plain").contains("more lines"));
+    assert!(form(last, "text/html").contains("960 more"));
+    Ok(())
+}
+
+#[test]
+fn verbose_2_is_a_line_per_epoch() -> Result<()> {
+    if is_child() {
+        return fit(2, 100, 2);
+    }
+    let frames = frames("verbose_2_is_a_line_per_epoch");
+    let last = frames.last().expect("there are frames");
+    let text = form(last, "text/plain");
+    assert!(
+        text.starts_with("Epoch 1/2\n100/100 - 1s - 10ms/step - acc: "),
+        "{text}"
+    );
+    assert_eq!(last["data"].get("text/html"), None);
+    Ok(())
+}
+
+#[test]
+fn verbose_0_shows_nothing_but_what_callbacks_say() -> Result<()> {
+    if is_child() {
+        return fit(3, 10, 0);
+    }
+    let stdout = run_child("verbose_0_shows_nothing_but_what_callbacks_say", true);
+    assert!(!stdout.contains("TORCHBOOK"), "{stdout}");
+    assert!(stdout.contains("half way\n"), "{stdout}");
+    Ok(())
+}
+
+#[test]
+fn without_a_kernel_only_finished_lines_are_printed() -> Result<()> {
+    if is_child() {
+        return fit(2, 100, 1);
+    }
+    let stdout = run_child("without_a_kernel_only_finished_lines_are_printed", false);
+    let lines: Vec<&str> = stdout.lines().collect();
+    let start = lines.iter().position(|line| line.ends_with("Epoch 1/2"));
+    let start = start.unwrap_or_else(|| panic!("{stdout}"));
+    assert!(
+        lines[start + 1].starts_with("100/100 ━━━━━━━━━━━━━━━━━━━━ 1s"),
+        "{stdout}"
+    );
+    assert_eq!(lines[start + 2], "Epoch 2/2");
+    assert!(lines[start + 3].starts_with("100/100 ━"), "{stdout}");
+    assert_eq!(lines[start + 4], "half way");
+    assert!(
+        !stdout.contains('\r') && !stdout.contains('\x1b'),
+        "{stdout}"
+    );
+    Ok(())
+}
