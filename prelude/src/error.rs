@@ -124,8 +124,9 @@ pub enum Error {
     /// The user interrupted `fit` between two batches.
     #[error(
         "fit: interrupted in epoch {epoch} of {epochs} after batch {batch} of {batches}: the model keeps its \
-         weights and optimizer state, history() has the {} finished; call fit again to continue",
-        counted(epoch - 1 - initial_epoch, "epoch")
+         weights and optimizer state, history() has the {} finished; call fit again to continue{}",
+        counted(epoch - 1 - initial_epoch, "epoch"),
+        if *epoch > 1 { format!(", with .initial_epoch({}) to go on counting", epoch - 1) } else { String::new() }
     )]
     FitInterrupted {
         /// The epoch that was running, counted from 1.

@@ -65,7 +65,7 @@ fn sigint_stops_fit_between_two_batches_and_fit_can_go_on() -> Result<()> {
     assert_eq!(
         error.to_string(),
         "fit: interrupted in epoch 2 of 3 after batch 2 of 4: the model keeps its weights and optimizer state, \
-         history() has the 1 epoch finished; call fit again to continue"
+         history() has the 1 epoch finished; call fit again to continue, with .initial_epoch(1) to go on counting"
     );
     assert!(error.is_interrupt());
     assert_eq!(model.history().epochs(), [1]);
@@ -77,6 +77,97 @@ fn sigint_stops_fit_between_two_batches_and_fit_can_go_on() -> Result<()> {
         .verbose(0)
         .run()?;
     assert_eq!(history.epochs(), [2, 3]);
+    // The model's own history goes on where it was interrupted.
+    assert_eq!(model.history().epochs(), [1, 2, 3]);
+    Ok(())
+}
+
+#[test]
+fn an_interrupt_in_validation_evaluation_or_prediction_is_taken_up() -> Result<()> {
+    let _alone = ALONE.lock();
+    torchbook_child_start();
+    torchbook_begin_cell();
+    let x = Tensor::rand([8, 4], (Kind::Float, Device::Cpu));
+    let y = x.argmax(1, false);
+    let mut model = Sequential::new([
+        Input::new(4).into(),
+        Dense::new(4).into(),
+        Activation::softmax().into(),
+    ])?;
+    // Four batches of two, then validation in batches of 256: the sixth is the second of these.
+    let x_val = Tensor::rand([1000, 4], (Kind::Float, Device::Cpu));
+    let y_val = x_val.argmax(1, false);
+    model.compile(Interrupting(0.into()), Adam::new(), ["acc"])?;
+    let fit = model.fit(&x, &y).validation_data(&x_val, &y_val);
+    let error = fit.batch_size(2).verbose(0).run().expect_err("interrupted");
+    assert!(
+        error
+            .to_string()
+            .contains("in epoch 1 of 1 after batch 4 of 4"),
+        "{error}"
+    );
+    assert!(model.history().epochs().is_empty());
+    assert!(!interrupt::requested());
+
+    model.compile(Interrupting(4.into()), Adam::new(), ["acc"])?;
+    let error = model.evaluate(&x_val, &y_val).expect_err("interrupted");
+    assert!(error.is_interrupt());
+    interrupt_this_process();
+    assert!(model.predict(&x).is_err_and(|error| error.is_interrupt()));
+    assert_eq!(model.predict(&x)?.shape(), (8, 4));
+    Ok(())
+}
+
+#[test]
+fn a_loop_with_a_bar_can_be_stopped() {
+    let _alone = ALONE.lock();
+    torchbook_child_start();
+    torchbook_begin_cell();
+    let mut turns = 0;
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        for turn in progress(0..10) {
+            turns += 1;
+            if turn == 2 {
+                interrupt_this_process();
+            }
+        }
+    }));
+    assert!(stopped.is_err());
+    assert_eq!(turns, 3);
+    assert!(!interrupt::requested());
+    assert_eq!(progress(0..10).count(), 10);
+}
+
+/// A loss of the user's that panics.
+struct Panicking;
+
+impl Loss for Panicking {
+    fn name(&self) -> &'static str {
+        "panicking"
+    }
+
+    fn mean(&self, _: &Tensor, _: &ModelOutput) -> Result<Tensor> {
+        panic!("on purpose")
+    }
+
+    fn check_targets(&self, _: &Tensor, _: &Shape, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_in_a_step_restores_the_gradient_mode() -> Result<()> {
+    let x = Tensor::rand([8, 1], (Kind::Float, Device::Cpu));
+    let mut model = Sequential::new([Input::new(1).into(), Dense::new(1).into()])?;
+    model.compile(Panicking, SGD::new(), ())?;
+    let _guard = no_grad_guard();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        model.fit(&x, &x).verbose(0).run()
+    }));
+    assert!(panicked.is_err());
+    // Still off, as the guard has left it.
+    let weight = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    assert!(!(&weight * 2.0).requires_grad());
     Ok(())
 }
 

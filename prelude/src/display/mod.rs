@@ -147,7 +147,7 @@ impl DisplayHandle {
 }
 
 /// Displays return nothing that could carry an error, so an interrupt ends the cell as a panic.
-fn safe_point() {
+pub(crate) fn safe_point() {
     if let Err(error) = interrupt::check() {
         panic!("{error}");
     }

@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::history::History;
 use super::learn;
 use super::progress::Verbosity;
+use super::validation::Validation;
 use crate::Result;
 use crate::model::network::Network;
 
@@ -28,14 +29,6 @@ pub struct Fit<'a> {
     pub(super) verbosity: Verbosity,
     pub(super) callbacks: Callbacks<'a>,
     pub(super) clock: Clock,
-}
-
-/// What is measured on after an epoch.
-pub(super) enum Validation {
-    None,
-    Data(Vec<Tensor>, Vec<Tensor>),
-    /// This share of the samples, from the end.
-    Split(f64),
 }
 
 impl<'a> Fit<'a> {
@@ -60,7 +53,7 @@ impl<'a> Fit<'a> {
 
     /// Samples and targets to measure on after each epoch.
     pub fn validation_data(mut self, x: impl Arrays, y: impl Arrays) -> Self {
-        self.validation = Validation::Data(x.arrays(), y.arrays());
+        self.validation = Validation::Data((x.arrays(), y.arrays()));
         self
     }
 

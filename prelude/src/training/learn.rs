@@ -15,7 +15,7 @@ use super::compile::compiled;
 use super::epoch::EpochSoFar;
 use super::evaluate::{evaluation_data, measure};
 use super::feed::Feed;
-use super::fit::{Fit, Validation};
+use super::fit::Fit;
 use super::history::History;
 use super::interrupt;
 use super::logs::Logs;
@@ -65,7 +65,7 @@ impl<'a> Learning<'a> {
                 });
             }
         }
-        let (x, y, validation) = split(fit.x, fit.y, fit.validation)?;
+        let ((x, y), validation) = fit.validation.set_aside((fit.x, fit.y))?;
         let model: &dyn Network = fit.model;
         let compiled = compiled(model, "fit")?;
         let data = Batches::new(&x, &y, fit.batch_size, model.device(), "fit")?;
@@ -257,47 +257,4 @@ impl<'a> Learning<'a> {
             batches: self.feed.steps(),
         }
     }
-}
-
-/// Samples and targets.
-type Rows = (Vec<Tensor>, Vec<Tensor>);
-
-/// Sets the validation's samples aside.
-fn split(
-    x: Vec<Tensor>,
-    y: Vec<Tensor>,
-    validation: Validation,
-) -> Result<(Vec<Tensor>, Vec<Tensor>, Option<Rows>)> {
-    let share = match validation {
-        Validation::None => return Ok((x, y, None)),
-        Validation::Data(x_val, y_val) => return Ok((x, y, Some((x_val, y_val)))),
-        Validation::Split(share) => share,
-    };
-    let rows = x
-        .first()
-        .and_then(|x| x.size().first().copied())
-        .unwrap_or(0);
-    // As Keras: floor(rows * (1 - share)).
-    let kept = (rows as f64 * (1.0 - share)).floor();
-    if !(kept >= 1.0 && kept < rows as f64) {
-        return Err(Error::InvalidArgument {
-            place: "fit: validation_split".into(),
-            expected: format!(
-                "a share between 0 and 1 that leaves samples on both sides of {rows}"
-            ),
-            received: share.to_string(),
-        });
-    }
-    let cut = |arrays: &[Tensor], start: i64, end: i64| -> Result<Vec<Tensor>> {
-        let rows_of = |array: &Tensor| array.size().first().copied().unwrap_or(0);
-        let part = |array: &Tensor| {
-            // Arrays of other lengths are complained of later.
-            let end = end.min(rows_of(array));
-            Ok(array.f_narrow(0, start.min(end), (end - start).max(0))?)
-        };
-        arrays.iter().map(part).collect()
-    };
-    let kept = kept as i64;
-    let validation = (cut(&x, kept, i64::MAX)?, cut(&y, kept, i64::MAX)?);
-    Ok((cut(&x, 0, kept)?, cut(&y, 0, kept)?, Some(validation)))
 }

@@ -17,6 +17,8 @@ pub(crate) mod history;
 pub mod interrupt;
 mod learn;
 pub(crate) mod logs;
+mod on_batch;
 pub(crate) mod progress;
 pub(crate) mod step;
 pub(crate) mod trainer;
+mod validation;

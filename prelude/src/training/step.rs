@@ -25,7 +25,9 @@ pub(crate) fn train_on_batch(
     y: &[Tensor],
 ) -> Result<Step> {
     // Gradients are needed even if a cell has disabled them and panicked before enabling them
-    // again.
+    // again. The guard, which `with_grad` puts out of force, restores the mode if a layer or a loss
+    // of the user's panics.
+    let _restored = tch::no_grad_guard();
     tch::with_grad(|| {
         let outputs = model.forward_to_logits(&model.checked_inputs(x)?, Mode::Train)?;
         let loss = compiled.mean_loss(y, &outputs)?;

@@ -8,6 +8,7 @@ use super::evaluate;
 use super::fit::Fit;
 use super::history::History;
 use super::logs::Logs;
+use super::on_batch;
 use crate::losses::IntoLoss;
 use crate::metrics::IntoMetrics;
 use crate::model::network::Network;
@@ -100,16 +101,7 @@ pub trait Trainer: Network {
     where
         Self: Sized,
     {
-        let outputs = self.predict_all(x)?;
-        let count = outputs.len();
-        match <[Tensor; 1]>::try_from(outputs) {
-            Ok([output]) => Ok(output),
-            Err(_) => Err(Error::InvalidArgument {
-                place: format!("{}: predict", self.name()),
-                expected: "a model with one output; predict_all gives several".into(),
-                received: count.to_string(),
-            }),
-        }
+        the_only(self, self.predict_all(x)?)
     }
 
     /// Every output for all samples, on the CPU.
@@ -123,7 +115,79 @@ pub trait Trainer: Network {
         evaluate::predict(self, &x.arrays())
     }
 
-    /// The history of the last `fit`, also if that was interrupted: the epochs that were finished.
+    /// The class of each sample, `(n,)`: the number of the largest output, or for a single output
+    /// 1 where it is above one half.
+    ///
+    /// # Errors
+    /// As [`predict`](Trainer::predict).
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let model = Sequential::new([Input::new(3).into(), Activation::softmax().into()])?;
+    /// let x = Tensor::from_slice(&[0.1f32, 0.7, 0.2, 5.0, 1.0, 0.0]).reshape([2, 3]);
+    /// assert_eq!(Vec::<i64>::try_from(model.predict_classes(&x)?)?, [1, 0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn predict_classes(&self, x: impl Arrays) -> Result<Tensor>
+    where
+        Self: Sized,
+    {
+        on_batch::classes(&self.predict(x)?)
+    }
+
+    /// One step of training on all samples of `x` and `y` at once: for loops of one's own. Returns
+    /// loss and metrics of this batch alone, measured before its step.
+    ///
+    /// # Errors
+    /// As [`Fit::run`].
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let mut model = Sequential::new([Input::new(2).into(), Dense::new(1).into()])?;
+    /// model.compile("mse", "sgd", ())?;
+    /// let x = Tensor::ones([4, 2], (Kind::Float, Device::Cpu));
+    /// let y = Tensor::zeros([4], (Kind::Float, Device::Cpu));
+    /// let before = model.test_on_batch(&x, &y)?["loss"];
+    /// assert_eq!(model.train_on_batch(&x, &y)?["loss"], before);
+    /// assert!(model.test_on_batch(&x, &y)?["loss"] < before);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn train_on_batch(&mut self, x: impl Arrays, y: impl Arrays) -> Result<Logs>
+    where
+        Self: Sized,
+    {
+        on_batch::train(self, &x.arrays(), &y.arrays())
+    }
+
+    /// Loss and metrics of all samples as one batch, in evaluation mode.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Trainer::evaluate).
+    fn test_on_batch(&self, x: impl Arrays, y: impl Arrays) -> Result<Logs>
+    where
+        Self: Sized,
+    {
+        on_batch::test(self, &x.arrays(), &y.arrays())
+    }
+
+    /// The output for all samples as one batch, on the CPU: faster than
+    /// [`predict`](Trainer::predict) for few samples.
+    ///
+    /// # Errors
+    /// As [`predict`](Trainer::predict).
+    fn predict_on_batch(&self, x: impl Arrays) -> Result<Tensor>
+    where
+        Self: Sized,
+    {
+        the_only(self, on_batch::predict(self, &x.arrays())?)
+    }
+
+    /// The epochs that were finished of the last `fit`, also if it was interrupted, and of those
+    /// that it continued.
     fn history(&self) -> History {
         self.training().history.clone()
     }
@@ -156,3 +220,15 @@ pub trait Trainer: Network {
 }
 
 impl<N: Network> Trainer for N {}
+
+fn the_only(model: &dyn Network, outputs: Vec<Tensor>) -> Result<Tensor> {
+    let count = outputs.len();
+    match <[Tensor; 1]>::try_from(outputs) {
+        Ok([output]) => Ok(output),
+        Err(_) => Err(Error::InvalidArgument {
+            place: format!("{}: predict", model.name()),
+            expected: "a model with one output; predict_all gives several".into(),
+            received: count.to_string(),
+        }),
+    }
+}

@@ -265,3 +265,110 @@ fn a_model_without_an_input_is_built_by_its_first_data() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_share_of_the_samples_validates_as_often_as_asked() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let mut fit = |fit: fn(Fit<'_>) -> Fit<'_>| -> Result<History> {
+        let options = model.fit(&x, &y).batch_size(8).epochs(4).verbose(0);
+        fit(options).run()
+    };
+    let history = fit(|fit| fit.validation_split(0.25).validation_freq(2))?;
+    assert_eq!((history["loss"].len(), history["val_loss"].len()), (4, 2));
+    assert_eq!(
+        (history.at("val_acc", 1), history.at("val_acc", 2)),
+        (None, Some(history["val_acc"][0]))
+    );
+    let kept = (x.narrow(0, 24, 8), y.narrow(0, 24, 8));
+    assert_eq!(
+        history.last("val_loss"),
+        model.evaluate(&kept.0, &kept.1)?.get("loss")
+    );
+    Ok(())
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let mut error = |fit: fn(Fit<'_>) -> Fit<'_>| {
+        let fit = fit(model.fit(&x, &y).verbose(0));
+        fit.run().expect_err("no sense").to_string()
+    };
+    let text = error(|fit| fit.validation_split(1.5));
+    assert!(
+        text.contains("validation_split: expected a share between 0 and 1"),
+        "{text}"
+    );
+    let text = error(|fit| fit.validation_freq(0));
+    assert_eq!(
+        text,
+        "fit: validation_freq: expected at least 1, received 0"
+    );
+    let text = error(|fit| fit.steps_per_epoch(0));
+    assert_eq!(
+        text,
+        "fit: steps_per_epoch: expected at least 1, received 0"
+    );
+    let text = error(|fit| fit.batch_size(0));
+    assert!(text.contains("batch_size"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_training_that_goes_on_learns_what_an_uninterrupted_one_does() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let weights = model.get_weights()?;
+    let mut train = |parts: &[(usize, usize)]| -> Result<History> {
+        model.set_weights(&weights)?;
+        model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+        for &(initial, epochs) in parts {
+            let fit = model.fit(&x, &y).batch_size(5).seed(4).verbose(0);
+            fit.initial_epoch(initial).epochs(epochs).run()?;
+        }
+        Ok(model.history())
+    };
+    assert_eq!(train(&[(0, 3)])?, train(&[(0, 1), (1, 3)])?);
+    Ok(())
+}
+
+#[test]
+fn single_batches_are_learned_measured_and_predicted() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    assert_eq!(model.test_on_batch(&x, &y)?, model.evaluate(&x, &y)?);
+    close(&model.predict_on_batch(&x)?, &model.predict(&x)?, 1e-6);
+    let classes = model.predict_classes(&x)?;
+    assert_eq!(
+        (classes.shape(), classes.kind()),
+        ((32,).into(), Kind::Int64)
+    );
+    let right = classes.eq_tensor(&y).to_kind(Kind::Double).mean(None);
+    assert!((right.double_value(&[]) - model.evaluate(&x, &y)?["acc"]).abs() < 1e-9);
+
+    // A fit of one step, and the same step by hand.
+    let weights = model.get_weights()?;
+    let history = model.fit(&x, &y).shuffle(false).verbose(0).run()?;
+    let after = model.get_weights()?;
+    model.set_weights(&weights)?;
+    model.compile("sparse_categorical_crossentropy", Adam::new(), ["acc"])?;
+    let logs = model.train_on_batch(&x, &y)?;
+    assert_eq!(logs.get("loss"), history.last("loss"));
+    for (by_hand, by_fit) in model.get_weights()?.iter().zip(&after) {
+        close(by_hand, by_fit, 1e-6);
+    }
+    let error = model
+        .train_on_batch(&x, &(&y + 1))
+        .expect_err("no such class");
+    assert!(
+        error
+            .to_string()
+            .starts_with("train_on_batch: expected labels"),
+        "{error}"
+    );
+    let _ = x.get(3).fill_(f64::NAN);
+    assert!(model.train_on_batch(&x, &y).is_err());
+    Ok(())
+}

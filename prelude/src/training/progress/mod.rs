@@ -5,8 +5,10 @@
 //! paint. Painting happens on the training thread: a thread of its own would have to be fed with
 //! numbers all the same, and would take the processor from libtorch's threads.
 
+mod board;
 mod curves;
 mod html;
+pub(crate) mod iterator;
 pub(crate) mod screen;
 pub(crate) mod text;
 

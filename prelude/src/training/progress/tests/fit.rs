@@ -1,19 +1,15 @@
-//! The frames of whole trainings, by a clock that goes on by ten milliseconds with each batch. As in
-//! tests/display_frames.rs, a test runs itself again as the child process and reads its stdout.
+//! What a `fit` shows, by a clock that goes on by ten milliseconds with each batch.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::{form, frames, is_child, run_child};
 use crate::training::clock::Clock;
 use crate::training::trainer::Trainer;
 use crate::*;
-
-/// Set for the process that plays the child.
-const CHILD: &str = "TORCHBOOK_TEST_CHILD";
 
 /// Squares, and a clock: each batch takes ten milliseconds.
 struct Ticking(Arc<AtomicU64>);
@@ -50,50 +46,6 @@ fn fit(epochs: usize, batches: i64, verbose: u8) -> Result<()> {
     Ok(())
 }
 
-fn is_child() -> bool {
-    std::env::var_os(CHILD).is_some()
-}
-
-/// What the child's stdout holds; frames only if a kernel is said to read them.
-fn run_child(test: &str, frames: bool) -> String {
-    let program = std::env::current_exe().expect("the test's own path");
-    let test = format!("training::progress::tests::{test}");
-    let output = Command::new(program)
-        .args(["--exact", &test, "--nocapture"])
-        .env(CHILD, "1")
-        .env("TORCHBOOK_FRAMES", if frames { "1" } else { "0" })
-        .output()
-        .expect("the test can run itself");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// The frames, of which the first makes the display and all others replace it.
-fn frames(test: &str) -> Vec<Value> {
-    let stdout = run_child(test, true);
-    let lines = stdout.split("\x1eTORCHBOOK ").skip(1);
-    let frames: Vec<Value> = lines
-        .map(|piece| serde_json::from_str(piece.lines().next().unwrap_or_default()))
-        .collect::<Result<_, _>>()
-        .expect("a frame is one line of JSON");
-    let id = &frames[0]["display_id"];
-    assert!(id.is_string());
-    for (i, frame) in frames.iter().enumerate() {
-        let kind = if i == 0 {
-            "display_data"
-        } else {
-            "update_display_data"
-        };
-        assert_eq!((&frame["frame"], &frame["display_id"]), (&kind.into(), id));
-    }
-    frames
-}
-
-fn form<'a>(frame: &'a Value, mime: &str) -> &'a str {
-    frame["data"][mime].as_str().unwrap_or_default()
-}
-
 /// The number of the running epoch and of the last batch, as the text shows them.
 fn position(frame: &Value) -> (usize, usize) {
     let text = form(frame, "text/plain");
@@ -111,7 +63,7 @@ fn a_fit_paints_one_display_at_eight_hertz() -> Result<()> {
     if is_child() {
         return fit(3, 100, 1);
     }
-    let frames = frames("a_fit_paints_one_display_at_eight_hertz");
+    let frames = frames("fit::a_fit_paints_one_display_at_eight_hertz");
     // Three seconds by the clock: at 0, 130, 260 and so on, and the end.
     assert_eq!(frames.len(), 1 + 3000 / 130 + 1);
     let positions: Vec<(usize, usize)> = frames.iter().map(position).collect();
@@ -135,7 +87,7 @@ fn what_stays_is_kerass_text_and_a_table() -> Result<()> {
     if is_child() {
         return fit(3, 100, 1);
     }
-    let frames = frames("what_stays_is_kerass_text_and_a_table");
+    let frames = frames("fit::what_stays_is_kerass_text_and_a_table");
     let last = frames.last().expect("there are frames");
     let text = form(last, "text/plain");
     let lines: Vec<&str> = text.lines().collect();
@@ -167,7 +119,7 @@ fn a_thousand_short_epochs_stay_small() -> Result<()> {
     if is_child() {
         return fit(1000, 1, 1);
     }
-    let frames = frames("a_thousand_short_epochs_stay_small");
+    let frames = frames("fit::a_thousand_short_epochs_stay_small");
     // Ten seconds by the clock.
     assert!(
         (10_000 / 135..10_000 / 125).contains(&frames.len()),
@@ -188,7 +140,7 @@ fn verbose_2_is_a_line_per_epoch() -> Result<()> {
     if is_child() {
         return fit(2, 100, 2);
     }
-    let frames = frames("verbose_2_is_a_line_per_epoch");
+    let frames = frames("fit::verbose_2_is_a_line_per_epoch");
     let last = frames.last().expect("there are frames");
     let text = form(last, "text/plain");
     assert!(
@@ -204,7 +156,7 @@ fn verbose_0_shows_nothing_but_what_callbacks_say() -> Result<()> {
     if is_child() {
         return fit(3, 10, 0);
     }
-    let stdout = run_child("verbose_0_shows_nothing_but_what_callbacks_say", true);
+    let stdout = run_child("fit::verbose_0_shows_nothing_but_what_callbacks_say", true);
     assert!(!stdout.contains("TORCHBOOK"), "{stdout}");
     assert!(stdout.contains("half way\n"), "{stdout}");
     Ok(())
@@ -215,7 +167,10 @@ fn without_a_kernel_only_finished_lines_are_printed() -> Result<()> {
     if is_child() {
         return fit(2, 100, 1);
     }
-    let stdout = run_child("without_a_kernel_only_finished_lines_are_printed", false);
+    let stdout = run_child(
+        "fit::without_a_kernel_only_finished_lines_are_printed",
+        false,
+    );
     let lines: Vec<&str> = stdout.lines().collect();
     let start = lines.iter().position(|line| line.ends_with("Epoch 1/2"));
     let start = start.unwrap_or_else(|| panic!("{stdout}"));
