@@ -10,7 +10,6 @@ use super::kernel_folder::copy_folder;
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,8 +24,6 @@ const LAYOUT: &str = "1";
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Flags evcxr passes for every crate.
 pub const RUSTFLAGS: &str = "-Cprefer-dynamic";
-/// The prelude in the workspace's lock file.
-const PRELUDE_PACKAGE: &str = "torchbook-prelude";
 /// The crate evcxr compiles cells as.
 const CELL_CRATE: &str = "ctx";
 /// Written last: the folder is complete.
@@ -256,35 +253,7 @@ fn dependencies_key(toolchain: &Toolchain, libtorch: &Libtorch) -> String {
         libtorch.key.as_bytes(),
         RUSTFLAGS.as_bytes(),
         PROFILES.as_bytes(),
-        locked_dependencies(LOCK_FILE, PRELUDE_PACKAGE).as_bytes(),
     ])
-}
-
-/// The parts of a lock file that a package reaches: what else is in the workspace's lock file is
-/// the kernel's own, and must not make anybody build libtorch's bindings again.
-fn locked_dependencies(lock_file: &str, package: &str) -> String {
-    let mut entries: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for entry in lock_file.split("[[package]]").skip(1) {
-        let name = lock_value(entry, "name");
-        entries.entry(name).or_default().push(entry);
-    }
-    let mut reached = BTreeSet::new();
-    let mut to_visit = vec![package];
-    while let Some(dependency) = to_visit.pop() {
-        // A name, and its version where there are several of that name.
-        let (name, version) = dependency.split_once(' ').unwrap_or((dependency, ""));
-        for entry in entries.get(name).into_iter().flatten() {
-            if version.is_empty() || lock_value(entry, "version") == version {
-                let list = entry
-                    .split_once("dependencies = [")
-                    .map_or("", |(_, list)| list);
-                if reached.insert(*entry) {
-                    to_visit.extend(list.split('"').skip(1).step_by(2));
-                }
-            }
-        }
-    }
-    reached.into_iter().collect()
 }
 
 /// The version of a package in the workspace's lock file; nothing for one that is not there.
@@ -305,11 +274,13 @@ fn lock_value<'a>(entry: &'a str, key: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The prelude itself.
+/// The prelude itself, and which versions it is built with: when those change, cargo builds
+/// again what it must and keeps the rest.
 fn sources_key() -> String {
     let fields: Vec<&[u8]> = PRELUDE_SOURCES
         .iter()
         .flat_map(|(name, content)| [name.as_bytes(), content])
+        .chain([LOCK_FILE.as_bytes()])
         .collect();
     short_hash(&fields)
 }
@@ -354,47 +325,6 @@ mod tests {
                 "{line} is not in Cargo.toml"
             );
         }
-    }
-
-    #[test]
-    fn a_dependency_of_the_kernel_alone_changes_nothing_for_the_prelude() {
-        let lock = "version = 4\n\n[[package]]\nname = \"prelude\"\nversion = \"0.1.0\"\n\
-                    dependencies = [\n \"tch\",\n \"zip 2.0.0\",\n]\n\n\
-                    [[package]]\nname = \"tch\"\nversion = \"0.26.0\"\ndependencies = [\n \"zip 2.0.0\",\n]\n\n\
-                    [[package]]\nname = \"zip\"\nversion = \"2.0.0\"\n\n\
-                    [[package]]\nname = \"zip\"\nversion = \"3.0.0\"\n";
-        let before = locked_dependencies(lock, "prelude");
-        assert!(
-            before.contains("2.0.0") && before.contains("tch"),
-            "{before}"
-        );
-        assert_eq!(
-            before,
-            locked_dependencies(&lock.replace("3.0.0", "3.1.0"), "prelude")
-        );
-        assert_ne!(
-            before,
-            locked_dependencies(&lock.replace("0.26.0", "0.27.0"), "prelude")
-        );
-        assert_ne!(
-            before,
-            locked_dependencies(
-                &lock.replace(
-                    "version = \"2.0.0\"",
-                    "version = \"2.0.0\"\nchecksum = \"1\""
-                ),
-                "prelude"
-            )
-        );
-    }
-
-    #[test]
-    fn the_workspaces_lock_file_is_understood() {
-        let locked = locked_dependencies(LOCK_FILE, PRELUDE_PACKAGE);
-        for name in ["torchbook-prelude", "tch", "torch-sys", "plotters"] {
-            assert!(locked.contains(&format!("name = \"{name}\"")), "{name}");
-        }
-        assert!(!locked.contains("name = \"evcxr\""));
     }
 
     #[test]
