@@ -107,7 +107,10 @@ pub use training::trainer::Trainer;
 pub use display::input::{input, password};
 pub use display::value::EvcxrDisplay;
 pub use display::{DisplayHandle, Rich, clear_output};
-pub use figures::{show_grid, show_predictions};
+pub use figures::{
+    ArrayLike, Colormap, Drawing, DrawingRoot, Figure, GridSize, ImageGrid, Predictions, bar,
+    box_plot, heatmap, hist, imshow, plot, scatter, show_batch, show_grid, show_predictions,
+};
 
 pub use plotters;
 pub use tch;

@@ -33,10 +33,15 @@ pub(crate) fn reference(name: &str) -> Reference {
     Reference(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
-/// A file of tests/reference.
+/// A file of tests/reference as text.
 pub(crate) fn reference_text(name: &str) -> String {
-    let path = format!("{}/../tests/reference/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = reference_path(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The path of a file of tests/reference.
+pub(crate) fn reference_path(name: &str) -> String {
+    format!("{}/../tests/reference/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 impl Reference {

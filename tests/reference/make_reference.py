@@ -1,11 +1,11 @@
 """Makes the reference numbers that the prelude's tests compare with.
 
-Run with Python 3.11, torch 2.11.0, keras 3.15.1 (on torch), scikit-learn, numpy and matplotlib:
+Run with Python 3.11, torch 2.11.0, keras 3.15.1 (on torch), scikit-learn and numpy:
 
     python make_reference.py
 
-It writes layers.json, losses.json, optimizers.json, split.json, summary.txt and viridis.json beside itself, and the
-table prelude/assets/viridis.rgb. Everything is seeded; running it again changes nothing.
+It writes layers.json, losses.json, optimizers.json, split.json and summary.txt beside itself. Everything is seeded;
+running it again changes nothing.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ os.environ["KERAS_BACKEND"] = "torch"
 os.environ["COLUMNS"] = "100"  # or Keras cuts its table to the terminal
 
 import keras
-import matplotlib
 import numpy as np
 import sklearn
 import torch
@@ -30,7 +29,6 @@ VERSIONS = {
     "torch": torch.__version__,
     "scikit-learn": sklearn.__version__,
     "numpy": np.__version__,
-    "matplotlib": matplotlib.__version__,
 }
 random = np.random.RandomState(0)
 
@@ -224,20 +222,9 @@ def summary():
     (HERE / "summary.txt").write_text("\n".join(lines).rstrip() + "\n")
 
 
-def viridis():
-    # As matplotlib's own figures have it, rounding included.
-    table = matplotlib.colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
-    (HERE.parent.parent / "prelude/assets/viridis.rgb").write_bytes(table.tobytes())
-    # What matplotlib makes of an image, through imshow's own normalisation.
-    image = random.randint(0, 200, size=(6, 5)).astype("uint8")
-    drawn = matplotlib.cm.ScalarMappable(cmap="viridis").to_rgba(image.astype("float32"), bytes=True)[..., :3]
-    write("viridis", {"image": image, "drawn": drawn})
-
-
 write("layers", layer_numbers())
 write("step", step_numbers())
 write("losses", loss_numbers())
 write("optimizers", optimizer_numbers())
 split_numbers()
 summary()
-viridis()

@@ -1,218 +1,416 @@
 //! Small images side by side, with a label below each.
 //!
-//! Pixels are enlarged to squares of a whole number of screen pixels, so that nothing is smoothed;
-//! plotters draws the labels.
+//! A builder like `figure.rs`, for images alone: cells have no axes, and every pixel of an image is
+//! a square of the same whole number of screen pixels, so that nothing is smoothed.
 
-use std::fmt;
+use std::collections::BTreeSet;
+use std::path::Path;
 
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use tch::Tensor;
 
-use super::{font, png};
+use super::array::{Array, ArrayLike};
+use super::axes::frame::{TEXT, TITLE_SIZE};
+use super::colormap::{Colormap, Range};
+use super::picture::Batch;
+use super::raster::DENSITY;
+use super::scene::{Anchor, Rect, Rgb, Scene, Shape, Stroke, Text};
+use super::{colours, font, raster, save, svg};
+use crate::display::Rich;
+use crate::training::interrupt;
+use crate::{Error, Result};
 
-/// Screen pixels per CSS pixel, for displays of high density.
-const DENSITY: usize = 2;
 /// How large an image should be, in CSS pixels: 28 pixels become 84, three each.
-const SIDE: usize = 84;
-/// Between images, and below each for its label, in CSS pixels.
-const GAP: usize = 14;
-const LABEL: usize = 20;
-const FONT_SIZE: f64 = 14.0;
-const FRAME: [u8; 3] = [60, 60, 60];
+const SIDE: f64 = 84.0;
+/// Between images and around them.
+const GAP: f64 = 14.0;
+const TEXT_SIZE: f64 = 13.0;
+const LINE: f64 = 19.0;
+const FRAME: Rgb = [60; 3];
+const HIGHLIGHT: f64 = 3.0;
+const HEADING: f64 = 30.0;
 
-/// An image: three bytes per pixel, rows from above.
-pub(super) struct Image {
-    pub(super) columns: usize,
-    pub(super) rgb: Vec<u8>,
+/// Rows and columns of a grid: `5` for as many of both, `(2, 8)` for two rows of eight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GridSize {
+    pub(super) rows: i64,
+    pub(super) columns: i64,
 }
 
-/// Images of one size, in rows of `columns`.
-pub(super) struct ImageGrid {
-    pub(super) images: Vec<Image>,
-    pub(super) labels: Vec<String>,
-    pub(super) columns: usize,
+impl From<i64> for GridSize {
+    fn from(both: i64) -> Self {
+        GridSize {
+            rows: both,
+            columns: both,
+        }
+    }
 }
 
-/// A picture and the size in which it is meant to be shown.
-pub(super) struct Drawn {
-    pub(super) png: Vec<u8>,
-    pub(super) css_width: u32,
-    pub(super) css_height: u32,
+impl From<(i64, i64)> for GridSize {
+    fn from((rows, columns): (i64, i64)) -> Self {
+        GridSize { rows, columns }
+    }
+}
+
+/// Images side by side, each with a label below and a title above if it has one.
+///
+/// As the last expression of a cell a grid is shown; [`show`](ImageGrid::show) does it anywhere.
+///
+/// # Example
+/// ```
+/// use torchbook::*;
+///
+/// let images = Tensor::rand([6, 28, 28], (Kind::Float, Device::Cpu));
+/// let grid = ImageGrid::new(&images, (2, 3))?
+///     .captions(["ankle boot", "bag", "coat", "dress", "sandal", "shirt"])?
+///     .highlight([1], "red")?
+///     .colormap(Colormap::Gray);
+/// grid.show()?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ImageGrid {
+    batch: Batch,
+    columns: usize,
+    heading: Option<String>,
+    titles: Vec<String>,
+    captions: Vec<String>,
+    highlighted: Vec<(BTreeSet<usize>, Rgb)>,
+    colormap: Colormap,
+    range: Option<Range>,
+    side: f64,
 }
 
 impl ImageGrid {
-    pub(super) fn draw(&self) -> Result<Drawn, String> {
-        let first = self.images.first().ok_or("there are no images")?;
-        let (image_columns, image_rows) = (first.columns, first.rgb.len() / 3 / first.columns);
-        let scale = (SIDE as f64 / image_columns.max(image_rows) as f64)
-            .round()
-            .max(1.0) as usize
-            * DENSITY;
-        let (width, height) = (image_columns * scale, image_rows * scale);
-        let [gap, label_height] = [GAP, LABEL].map(|length| length * DENSITY);
-        let cell = (width + gap, height + label_height + gap / 2);
-        let rows = self.images.len().div_ceil(self.columns);
-        let mut canvas = Canvas::new(self.columns * cell.0 + gap, rows * cell.1 + gap);
+    /// The first images of a batch in rows and columns of `size`; fewer if the batch has fewer.
+    ///
+    /// # Shapes
+    /// images: `(n, rows, columns)` or `(n, rows, columns, 1)`, or in colour `(n, rows, columns, 3)`,
+    /// bytes or numbers from 0 to 1
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] for other shapes, [`Error::InvalidArgument`] for a size below 1,
+    /// [`Error::EmptyData`] without images.
+    pub fn new(images: &Tensor, size: impl Into<GridSize>) -> Result<Self> {
+        ImageGrid::of("ImageGrid", images, size.into())
+    }
 
-        let mut corners = Vec::new();
-        for (i, image) in self.images.iter().enumerate() {
-            let corner = (
-                gap + i % self.columns * cell.0,
-                gap + i / self.columns * cell.1,
-            );
-            canvas.frame(corner, (width, height));
-            canvas.enlarge(image, corner, scale);
-            corners.push(corner);
+    pub(super) fn of(place: &str, images: &Tensor, size: GridSize) -> Result<Self> {
+        const MOST: i64 = 200;
+        if !(1..=MOST).contains(&size.rows) || !(1..=MOST).contains(&size.columns) {
+            return Err(Error::InvalidArgument {
+                place: format!("{place}: size"),
+                expected: format!("1 to {MOST} rows and columns"),
+                received: format!("{} x {}", size.rows, size.columns),
+            });
         }
-        let below =
-            |&(x, y): &(usize, usize)| ((x + width / 2) as i32, (y + height + 4 * DENSITY) as i32);
-        canvas.write(self.labels.iter().zip(corners.iter().map(below)))?;
-        Ok(Drawn {
-            png: png::encode(&canvas.rgb, canvas.width as u32, canvas.height as u32)?,
-            css_width: (canvas.width / DENSITY) as u32,
-            css_height: (canvas.height / DENSITY) as u32,
+        let batch = Batch::of(place, images, (size.rows * size.columns) as usize)?;
+        if batch.len() == 0 {
+            return Err(Error::EmptyData {
+                place: place.to_owned(),
+            });
+        }
+        Ok(ImageGrid {
+            columns: (size.columns as usize).min(batch.len()),
+            batch,
+            heading: None,
+            titles: Vec::new(),
+            captions: Vec::new(),
+            highlighted: Vec::new(),
+            colormap: Colormap::default(),
+            range: None,
+            side: SIDE,
         })
     }
-}
 
-/// The labels, for front ends without pictures.
-impl fmt::Display for ImageGrid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = self.labels.chunks(self.columns);
-        write!(f, "{} x {} images with labels", rows.len(), self.columns)?;
-        for row in rows {
-            write!(f, "\n{}", row.join(" "))?;
+    /// Whole numbers below the images, such as labels `(n,)` or `(n, 1)`.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] for other shapes, [`Error::LengthMismatch`] for too few.
+    pub fn labels(self, labels: impl ArrayLike) -> Result<Self> {
+        let labels = Array::vector(&labels, "ImageGrid: labels")?;
+        self.captions(labels.iter().map(|label| format!("{label:.0}")))
+    }
+
+    /// Texts below the images.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if there are fewer than images.
+    pub fn captions<S: AsRef<str>>(
+        mut self,
+        captions: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        self.captions = self.texts("captions", captions)?;
+        Ok(self)
+    }
+
+    /// Texts above the images.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if there are fewer than images.
+    pub fn titles<S: AsRef<str>>(mut self, titles: impl IntoIterator<Item = S>) -> Result<Self> {
+        self.titles = self.texts("titles", titles)?;
+        Ok(self)
+    }
+
+    fn texts<S: AsRef<str>>(
+        &self,
+        second: &str,
+        texts: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<String>> {
+        let texts = texts.into_iter().take(self.batch.len());
+        let texts: Vec<String> = texts.map(|text| text.as_ref().to_owned()).collect();
+        match texts.len() == self.batch.len() {
+            true => Ok(texts),
+            false => Err(Error::LengthMismatch {
+                place: "ImageGrid".into(),
+                first: "images".into(),
+                first_length: self.batch.len() as i64,
+                second: second.into(),
+                second_length: texts.len() as i64,
+            }),
         }
+    }
+
+    /// What stands above all images.
+    pub fn heading(mut self, heading: &str) -> Self {
+        self.heading = Some(heading.to_owned());
+        self
+    }
+
+    /// Borders and texts of some images, counted from 0, in a colour: a name such as `red`, or
+    /// `#1f77b4`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for unknown colours.
+    pub fn highlight(
+        mut self,
+        images: impl IntoIterator<Item = usize>,
+        color: &str,
+    ) -> Result<Self> {
+        let rgb = colours::parse(color).ok_or_else(|| Error::InvalidArgument {
+            place: "ImageGrid: highlight".into(),
+            expected: colours::KNOWN.into(),
+            received: format!("`{color}`"),
+        })?;
+        self.highlighted.push((images.into_iter().collect(), rgb));
+        Ok(self)
+    }
+
+    /// The colour table of grey images; [`Colormap::Viridis`] without it.
+    pub fn colormap(mut self, colormap: Colormap) -> Self {
+        self.colormap = colormap;
+        self
+    }
+
+    /// Which numbers the ends of the colour table stand for, in all grey images; without this call
+    /// each image's smallest and largest.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless `low` < `high`.
+    pub fn color_limits(mut self, low: f64, high: f64) -> Result<Self> {
+        if !(low < high && low.is_finite() && high.is_finite()) {
+            return Err(Error::InvalidArgument {
+                place: "ImageGrid: color_limits".into(),
+                expected: "low < high".into(),
+                received: format!("{low}, {high}"),
+            });
+        }
+        self.range = Some(Range { low, high });
+        Ok(self)
+    }
+
+    /// How long an image's longer side should be, in CSS pixels; 84 without this call. It becomes
+    /// the next length at which every pixel is a whole number of screen pixels.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless from 4 to 2000.
+    pub fn image_size(mut self, side: u32) -> Result<Self> {
+        if !(4..=2000).contains(&side) {
+            return Err(Error::InvalidArgument {
+                place: "ImageGrid: image_size".into(),
+                expected: "4 to 2000 CSS pixels".into(),
+                received: side.to_string(),
+            });
+        }
+        self.side = f64::from(side);
+        Ok(self)
+    }
+
+    /// Shows the grid below the cell. Outside the kernel its text is printed.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the user has pressed the stop button, [`Error::Drawing`] if the
+    /// picture would be too large.
+    pub fn show(&self) -> Result<()> {
+        interrupt::check()?;
+        self.to_rich()?.show();
         Ok(())
     }
-}
 
-/// White paper.
-struct Canvas {
-    width: usize,
-    height: usize,
-    rgb: Vec<u8>,
-}
-
-impl Canvas {
-    fn new(width: usize, height: usize) -> Self {
-        Canvas {
-            width,
-            height,
-            rgb: vec![255; 3 * width * height],
-        }
+    /// Writes the grid to a file: `.png` or `.svg`.
+    ///
+    /// # Errors
+    /// As [`Figure::save`](crate::Figure::save).
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let svg = || svg::write(&self.scene()?, "images").map_err(not_drawn);
+        save::save(path.as_ref(), svg, || self.to_png())
     }
 
-    /// A line of one CSS pixel around a rectangle.
-    fn frame(&mut self, (x, y): (usize, usize), (width, height): (usize, usize)) {
-        for row in y - DENSITY..y + height + DENSITY {
-            let start = 3 * (row * self.width + x - DENSITY);
-            let pixels = &mut self.rgb[start..start + 3 * (width + 2 * DENSITY)];
-            pixels
-                .chunks_exact_mut(3)
-                .for_each(|pixel| pixel.copy_from_slice(&FRAME));
-        }
+    /// The grid as a PNG file, with two pixels per CSS pixel.
+    ///
+    /// # Errors
+    /// [`Error::Drawing`] if the picture would be too large.
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        raster::png(&self.scene()?).map_err(not_drawn)
     }
 
-    /// Each pixel of the image as a square of `scale` pixels.
-    fn enlarge(&mut self, image: &Image, (x, y): (usize, usize), scale: usize) {
-        for (i, row) in image.rgb.chunks_exact(3 * image.columns).enumerate() {
-            let wide: Vec<u8> = row
-                .chunks_exact(3)
-                .flat_map(|pixel| pixel.repeat(scale))
-                .collect();
-            for line in 0..scale {
-                let start = 3 * ((y + i * scale + line) * self.width + x);
-                self.rgb[start..start + wide.len()].copy_from_slice(&wide);
+    /// The grid as a PNG and as text.
+    ///
+    /// # Errors
+    /// As [`to_png`](ImageGrid::to_png).
+    pub fn to_rich(&self) -> Result<Rich> {
+        let scene = self.scene()?;
+        let png = raster::png(&scene).map_err(not_drawn)?;
+        Ok(Rich::text(self.to_text()).with_png(&png, (scene.width, scene.height)))
+    }
+
+    /// The labels, for front ends without pictures.
+    pub fn to_text(&self) -> String {
+        let rows = self.batch.len().div_ceil(self.columns);
+        let mut text = match &self.heading {
+            Some(heading) => format!("{heading}\n"),
+            None => String::new(),
+        };
+        text += &format!("{rows} x {} images", self.columns);
+        if self.captions.is_empty() && self.titles.is_empty() {
+            return text;
+        }
+        text.push_str(" with labels");
+        let label = |i: usize| {
+            let parts = [self.titles.get(i), self.captions.get(i)];
+            let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+            parts.join(": ")
+        };
+        let labels: Vec<String> = (0..self.batch.len()).map(label).collect();
+        // Numbers read best as a table, names need a separator.
+        let separator = match labels.iter().any(|label| label.contains(' ')) {
+            true => " | ",
+            false => " ",
+        };
+        for row in labels.chunks(self.columns) {
+            text.push('\n');
+            text.push_str(&row.join(separator));
+        }
+        text
+    }
+
+    /// The size of an image on the picture, in CSS pixels.
+    fn image_extent(&self) -> (f64, f64) {
+        let (rows, columns) = self.batch.size();
+        let scale = (self.side * DENSITY as f64 / rows.max(columns) as f64)
+            .round()
+            .max(1.0);
+        // At 84 pixels the scale is even for 28 pixels: sharp on simple displays, too.
+        let scale = match scale > 4.0 {
+            true => (scale / DENSITY as f64).round() * DENSITY as f64,
+            false => scale,
+        } / DENSITY as f64;
+        (columns as f64 * scale, rows as f64 * scale)
+    }
+
+    fn scene(&self) -> Result<Scene> {
+        let (width, height) = self.image_extent();
+        let texts = || self.titles.iter().chain(&self.captions);
+        let widest = texts()
+            .map(|text| font::width(text, TEXT_SIZE))
+            .fold(0.0, f64::max);
+        // Long texts move images apart, very long ones become smaller.
+        let across = (width + GAP).max((widest + 10.0).min(width * 2.0).ceil());
+        let text_size = match widest + 4.0 > across {
+            true => (TEXT_SIZE * (across - 4.0) / widest).max(7.0),
+            false => TEXT_SIZE,
+        };
+        let above = if self.titles.is_empty() { 0.0 } else { LINE };
+        let below = if self.captions.is_empty() {
+            0.0
+        } else {
+            LINE + 1.0
+        };
+        let down = above + height + below + if below > 0.0 { GAP / 2.0 } else { GAP };
+        let heading = if self.heading.is_some() { HEADING } else { 0.0 };
+        let rows = self.batch.len().div_ceil(self.columns);
+        let total = (
+            (self.columns as f64 * across + GAP).ceil(),
+            (heading + rows as f64 * down + GAP).ceil(),
+        );
+        if total.0 > 20_000.0 || total.1 > 20_000.0 {
+            let size = format!(
+                "{} x {} pixels are too many: show fewer images",
+                total.0, total.1
+            );
+            return Err(not_drawn(size));
+        }
+        let mut scene = Scene::new(total.0 as u32, total.1 as u32);
+        let text = |text: &str, at: (f64, f64), size: f64, rgb: Rgb| {
+            Shape::Text(Text {
+                text: text.to_owned(),
+                at,
+                size,
+                anchor: Anchor::Middle,
+                rgb,
+                quarters: 0,
+            })
+        };
+        if let Some(heading) = &self.heading {
+            let at = (total.0 / 2.0, 26.0);
+            scene.shapes.push(text(heading, at, TITLE_SIZE, TEXT));
+        }
+        for i in 0..self.batch.len() {
+            let rect = Rect {
+                left: (GAP / 2.0 + (i % self.columns) as f64 * across + (across - width) / 2.0)
+                    .round(),
+                top: heading + GAP + (i / self.columns) as f64 * down + above,
+                width,
+                height,
+            };
+            let highlight = self
+                .highlighted
+                .iter()
+                .rev()
+                .find(|(images, _)| images.contains(&i));
+            let colour = highlight.map(|(_, rgb)| *rgb);
+            match colour {
+                Some(rgb) => scene.shapes.push(Shape::filled(rect.grown(HIGHLIGHT), rgb)),
+                None => scene
+                    .shapes
+                    .push(Shape::outlined(rect.grown(0.5), Stroke::solid(FRAME, 1.0))),
+            }
+            scene.shapes.push(Shape::Image {
+                pixels: self.batch.image(i, self.colormap, self.range),
+                rect,
+            });
+            let middle = rect.left + width / 2.0;
+            let rgb = colour.unwrap_or(TEXT);
+            if let Some(title) = self.titles.get(i) {
+                scene
+                    .shapes
+                    .push(text(title, (middle, rect.top - 8.0), text_size, rgb));
+            }
+            if let Some(caption) = self.captions.get(i) {
+                let at = (middle, rect.bottom() + 6.0 + font::CAPITALS * TEXT_SIZE);
+                scene.shapes.push(text(caption, at, text_size, rgb));
             }
         }
+        Ok(scene)
     }
+}
 
-    /// Texts, each centred below a point.
-    fn write<'a>(
-        &mut self,
-        texts: impl Iterator<Item = (&'a String, (i32, i32))>,
-    ) -> Result<(), String> {
-        font::register();
-        let size = (self.width as u32, self.height as u32);
-        let area = BitMapBackend::with_buffer(&mut self.rgb, size).into_drawing_area();
-        let style = ("sans-serif", FONT_SIZE * DENSITY as f64)
-            .into_text_style(&area)
-            .color(&BLACK)
-            .pos(Pos::new(HPos::Center, VPos::Top));
-        for (text, position) in texts {
-            area.draw(&Text::new(text.as_str(), position, style.clone()))
-                .map_err(|error| error.to_string())?;
-        }
-        area.present().map_err(|error| error.to_string())
+fn not_drawn(reason: String) -> Error {
+    Error::Drawing {
+        place: "ImageGrid",
+        reason,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn grid(size: usize) -> ImageGrid {
-        let pixels = |i: usize| {
-            (0..28 * 28 * 3)
-                .map(move |j| ((i * 37 + j * 11) % 256) as u8)
-                .collect()
-        };
-        ImageGrid {
-            images: (0..size * size)
-                .map(|i| Image {
-                    columns: 28,
-                    rgb: pixels(i),
-                })
-                .collect(),
-            labels: (0..size * size).map(|i| (i % 10).to_string()).collect(),
-            columns: size,
-        }
-    }
-
-    fn decode(png: &[u8]) -> (usize, Vec<u8>) {
-        let mut reader = ::png::Decoder::new(std::io::Cursor::new(png))
-            .read_info()
-            .expect("a PNG");
-        let mut rgb = vec![0; reader.output_buffer_size().expect("small")];
-        let info = reader.next_frame(&mut rgb).expect("a whole PNG");
-        (info.width as usize, rgb)
-    }
-
-    #[test]
-    fn every_pixel_becomes_a_square_and_every_image_has_a_label() {
-        let grid = grid(5);
-        let drawn = grid.draw().expect("fits");
-        let (width, rgb) = decode(&drawn.png);
-        assert_eq!(width, DENSITY * drawn.css_width as usize);
-        let pixel = |x: usize, y: usize| &rgb[3 * (y * width + x)..][..3];
-        let (scale, gap) = (6, GAP * DENSITY);
-        for (row, column) in [(0, 0), (13, 27), (27, 27)] {
-            let expected = &grid.images[0].rgb[3 * (row * 28 + column)..][..3];
-            for (dx, dy) in [(0, 0), (scale - 1, scale - 1)] {
-                assert_eq!(
-                    pixel(gap + column * scale + dx, gap + row * scale + dy),
-                    expected
-                );
-            }
-        }
-        assert_eq!(pixel(gap - 1, gap), FRAME);
-        assert_eq!(pixel(0, 0), [255; 3]);
-        // Below each image something dark is written, and it ends before the next one begins.
-        for i in 0..25 {
-            let (x, y) = (
-                gap + i % 5 * (168 + gap),
-                gap + i / 5 * (168 + LABEL * DENSITY + gap / 2) + 168,
-            );
-            let dark = |from: usize, to: usize| {
-                (from..to)
-                    .any(|dy| (0..168).any(|dx| pixel(x + dx, y + dy).iter().all(|&c| c < 100)))
-            };
-            assert!(dark(DENSITY, LABEL * DENSITY), "image {i} has no label");
-            assert!(
-                !dark(LABEL * DENSITY, LABEL * DENSITY + gap / 2 - DENSITY),
-                "label {i} is too low"
-            );
-        }
-    }
-}
+mod tests;
