@@ -55,6 +55,7 @@ mod model;
 mod optimizers;
 mod panics;
 mod random;
+mod regularizers;
 mod shape;
 mod tensor;
 #[cfg(test)]
@@ -74,15 +75,42 @@ pub use tensor::TensorExt;
 
 pub use initializers::Initializer;
 pub use model::Mode;
+pub use model::any_layer::AnyLayer;
+pub use model::functional::Model;
+pub use model::graph::{SymbolicTensor, Symbols};
+pub use model::layers::activations::{ELU, LeakyReLU, PReLU, ReLU, Softmax};
+pub use model::layers::convolution::{
+    conv1d::Conv1D, conv2d::Conv2D, conv2d_transpose::Conv2DTranspose,
+    depthwise_conv2d::DepthwiseConv2D, separable_conv2d::SeparableConv2D,
+};
+pub use model::layers::dropout::{
+    Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
+};
+pub use model::layers::embedding::Embedding;
+pub use model::layers::merging::{
+    Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract,
+};
+pub use model::layers::normalization::{
+    GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization,
+};
+pub use model::layers::pooling::{
+    AveragePooling1D, AveragePooling2D, GlobalAveragePooling1D, GlobalAveragePooling2D,
+    GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D,
+};
+pub use model::layers::reshaping::{
+    Cropping1D, Cropping2D, Interpolation, Permute, RepeatVector, Reshape, UpSampling1D,
+    UpSampling2D, ZeroPadding1D, ZeroPadding2D,
+};
 pub use model::layers::{
-    Activation, AnyLayer, BatchNormalization, Conv2D, Dense, Flatten, Input, Layer, ModelOutput,
-    OutputForm, Padding, Pair,
+    Activation, Argument, BatchNormalization, Border, Config, Dense, Flatten, Function, Input,
+    Layer, Mistake, ModelOutput, OutputForm, Padding, Pair,
 };
 pub use model::names::clear_session;
 pub use model::network::Network;
 pub use model::sequential::Sequential;
 pub use model::summary::Summary;
 pub use model::weight::{AxisOrder, Weight};
+pub use regularizers::Regularizer;
 
 pub use losses::{
     BinaryCrossentropy, CategoricalCrossentropy, IntoLoss, Loss, MeanAbsoluteError,

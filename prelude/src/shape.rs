@@ -26,6 +26,15 @@ impl Shape {
         self.0.iter().product()
     }
 
+    /// The same with an axis for the samples in front, as Keras writes it: `(None, 28, 28, 1)`.
+    pub(crate) fn with_batch(&self) -> String {
+        let axes: String = self.0.iter().map(|axis| format!(", {axis}")).collect();
+        match axes.is_empty() {
+            true => "(None,)".to_owned(),
+            false => format!("(None{axes})"),
+        }
+    }
+
     /// The same with an axis for the samples in front, in words: `(batch, 28, 28, 1)`.
     pub(crate) fn per_sample(&self) -> String {
         let axes: Vec<String> = self.0.iter().map(i64::to_string).collect();

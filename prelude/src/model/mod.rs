@@ -1,10 +1,16 @@
-//! Models: [`Sequential`](sequential::Sequential), the layers it is made of, and its summary.
+//! Models: [`Sequential`](sequential::Sequential) and [`Model`](functional::Model), the layers they
+//! are made of, and their summary.
 //!
 //! A model knows shapes, weights and the forward pass. How it learns is `training/`.
 
+pub(crate) mod any_layer;
+pub(crate) mod functional;
+pub(crate) mod graph;
 pub(crate) mod layers;
 pub(crate) mod names;
+mod nested;
 pub(crate) mod network;
+mod ordering;
 pub(crate) mod sequential;
 pub(crate) mod summary;
 pub(crate) mod weight;

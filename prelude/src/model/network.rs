@@ -5,9 +5,13 @@
 //! model (`compile`, `fit`, `evaluate`, `predict`) is written once for all networks, in
 //! [`Trainer`](crate::Trainer).
 
+use std::collections::HashSet;
+
 use tch::{Device, Kind, Tensor};
 
+use super::any_layer::{AnyLayer, set_weights};
 use super::layers::ModelOutput;
+use super::summary::Summary;
 use super::weight::Weight;
 use crate::training::compile::TrainingState;
 use crate::{Error, Mode, Result, Shape, TensorExt};
@@ -31,6 +35,11 @@ pub trait Network: Send {
     /// The model's name.
     fn name(&self) -> &str;
 
+    /// Keras's name of the kind of model, which a summary shows where it is part of another.
+    fn class_name(&self) -> &'static str {
+        "Model"
+    }
+
     /// Where the weights lie and where the model computes.
     fn device(&self) -> Device;
 
@@ -43,6 +52,25 @@ pub trait Network: Send {
     /// Names of the outputs, in the order of `output_shapes`: losses and metrics of several outputs
     /// are told apart by them.
     fn output_names(&self) -> Vec<String>;
+
+    /// Shapes of the outputs for samples of these shapes, computed without any tensor.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the model cannot work on them.
+    fn shapes_for(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        let expected = self.input_shapes();
+        if expected.len() != inputs.len() {
+            return Err(wrong_count(self.name(), expected.len(), inputs.len()));
+        }
+        match expected
+            .iter()
+            .zip(inputs)
+            .find(|(known, input)| known != input)
+        {
+            None => Ok(self.output_shapes()),
+            Some((known, input)) => Err(wrong_input(self.name(), known, &input.per_sample())),
+        }
+    }
 
     /// Creates the weights for samples of these shapes, unless they exist.
     ///
@@ -57,8 +85,81 @@ pub trait Network: Send {
     /// [`Error::ShapeMismatch`] if a layer refuses what it is given.
     fn forward_to_logits(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>>;
 
-    /// Handles of all weights, layer by layer, in Keras's order.
-    fn weights(&self) -> Vec<Weight>;
+    /// The layers in Keras's order; those of a model inside are in that one's own list. They are
+    /// the model's own, not copies.
+    fn layers(&self) -> Vec<AnyLayer>;
+
+    /// What each of the layers is connected to, for the summary; `None` if each follows the one
+    /// before.
+    fn connections(&self) -> Option<Vec<Vec<String>>> {
+        None
+    }
+
+    /// Handles of all weights, layer by layer, in Keras's order. A weight that several layers share
+    /// is listed once.
+    fn weights(&self) -> Vec<Weight> {
+        let mut weights: Vec<Weight> = Vec::new();
+        let mut seen = HashSet::new();
+        for weight in self.layers().iter().flat_map(AnyLayer::weights) {
+            let memory = weight.tensor().data_ptr() as usize;
+            if memory == 0 || seen.insert(memory) {
+                weights.push(weight);
+            }
+        }
+        weights
+    }
+
+    /// A layer by its name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] lists the names that there are.
+    fn layer(&self, name: &str) -> Result<AnyLayer> {
+        let layers = self.layers();
+        let found = layers.iter().find(|layer| layer.name() == name);
+        found.cloned().ok_or_else(|| Error::UnknownName {
+            what: "layer",
+            received: name.to_owned(),
+            known: layers
+                .iter()
+                .map(AnyLayer::name)
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+
+    /// Freezes all layers, or thaws them. Takes effect with the next `fit`.
+    fn set_trainable(&mut self, trainable: bool) {
+        for layer in self.layers() {
+            layer.set_trainable(trainable);
+        }
+    }
+
+    /// The sum of all penalties of regularizers, which is part of the loss; `None` without any.
+    ///
+    /// # Errors
+    /// [`Error::Torch`], never in practice.
+    fn penalty(&self) -> Result<Option<Tensor>> {
+        let mut total: Option<Tensor> = None;
+        for weight in self.weights().iter().filter(|weight| weight.is_trainable()) {
+            if let Some(penalty) = weight.penalty()? {
+                total = Some(match total {
+                    Some(total) => total.f_add(&penalty)?,
+                    None => penalty,
+                });
+            }
+        }
+        Ok(total)
+    }
+
+    /// Shows Keras's table: each layer with its output shape and number of weights.
+    fn summary(&self) {
+        self.summary_table().display();
+    }
+
+    /// The table that [`summary`](Network::summary) shows, as a value with further options.
+    fn summary_table(&self) -> Summary {
+        Summary::new(self)
+    }
 
     /// What `compile` has chosen and `fit` has measured.
     fn training(&self) -> &TrainingState;
@@ -71,7 +172,7 @@ pub trait Network: Send {
     /// # Errors
     /// As [`checked_inputs`](Network::checked_inputs) and
     /// [`forward_to_logits`](Network::forward_to_logits).
-    fn outputs(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<Tensor>> {
+    fn compute(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<Tensor>> {
         self.forward_to_logits(&self.checked_inputs(inputs)?, mode)?
             .iter()
             .map(ModelOutput::activated)
@@ -89,11 +190,7 @@ pub trait Network: Send {
             return Err(not_built(self.name(), "a forward pass"));
         }
         if shapes.len() != inputs.len() {
-            return Err(Error::InvalidArgument {
-                place: self.name().to_owned(),
-                expected: format!("one tensor for each of its {} inputs", shapes.len()),
-                received: inputs.len().to_string(),
-            });
+            return Err(wrong_count(self.name(), shapes.len(), inputs.len()));
         }
         let checked = |(x, shape): (&Tensor, &Shape)| {
             if x.size().get(1..) != Some(shape) {
@@ -143,18 +240,7 @@ pub trait Network: Send {
     /// number of arrays.
     fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
         self.check_built("set_weights")?;
-        let weights = self.weights();
-        if weights.len() != values.len() {
-            return Err(Error::InvalidArgument {
-                place: format!("{}: set_weights", self.name()),
-                expected: format!("{} arrays, as get_weights() gives them", weights.len()),
-                received: values.len().to_string(),
-            });
-        }
-        for (weight, value) in weights.iter().zip(values) {
-            weight.set_from_keras(value)?;
-        }
-        Ok(())
+        set_weights(self.name(), &self.weights(), values)
     }
 
     /// How many numbers all weights hold; 0 before they exist.
@@ -167,6 +253,14 @@ fn not_built(model: &str, action: &'static str) -> Error {
     Error::NotBuilt {
         model: model.to_owned(),
         action,
+    }
+}
+
+fn wrong_count(model: &str, inputs: usize, received: usize) -> Error {
+    Error::InvalidArgument {
+        place: model.to_owned(),
+        expected: format!("one tensor for each of its {inputs} inputs"),
+        received: received.to_string(),
     }
 }
 

@@ -4,14 +4,15 @@
 //! `training/`, the table in `summary.rs`.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use tch::{Device, Tensor};
 
-use super::layers::{AnyLayer, ModelOutput, OutputForm};
+use super::any_layer::AnyLayer;
+use super::layers::{ModelOutput, only_output};
 use super::names::next_name;
 use super::network::{Network, wrong_input};
-use super::summary::Summary;
-use super::weight::Weight;
+use super::ordering::check_names;
 use crate::training::compile::TrainingState;
 use crate::{Error, Mode, Result, Shape, default_device};
 
@@ -39,19 +40,12 @@ use crate::{Error, Mode, Result, Shape, default_device};
 /// ```
 pub struct Sequential {
     name: String,
-    layers: Vec<NamedLayer>,
-    /// Of one sample; `None` until it is known.
-    input_shape: Option<Shape>,
+    layers: Vec<AnyLayer>,
+    /// Of one sample, after the input and after each layer; empty until the input is known.
+    shapes: Vec<Shape>,
     device: Device,
     training: TrainingState,
-}
-
-/// A layer in its place.
-pub(crate) struct NamedLayer {
-    pub(crate) name: String,
-    pub(crate) layer: AnyLayer,
-    /// Of one sample; `None` until the layer is built.
-    pub(crate) output_shape: Option<Shape>,
+    pub(super) as_layer: OnceLock<AnyLayer>,
 }
 
 impl Sequential {
@@ -63,48 +57,83 @@ impl Sequential {
         let mut model = Sequential {
             name: next_name("Sequential"),
             layers: Vec::new(),
-            input_shape: None,
+            shapes: Vec::new(),
             device: default_device(),
             training: TrainingState::default(),
+            as_layer: OnceLock::new(),
         };
         for layer in layers {
-            model.add(layer)?;
+            model.push(layer)?;
         }
+        model.count_as_keras();
         Ok(model)
+    }
+
+    /// The same model under this name.
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// The same layers and weights in a second model that is compiled and trained on its own.
+    pub fn share(&self) -> Self {
+        Sequential {
+            name: self.name.clone(),
+            layers: self.layers.clone(),
+            shapes: self.shapes.clone(),
+            device: self.device,
+            training: TrainingState::default(),
+            as_layer: self.as_layer.clone(),
+        }
     }
 
     /// Appends a layer.
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] or [`Error::InvalidArgument`] if the layer cannot follow the ones
-    /// before it.
+    /// before it, and what is wrong with its arguments. The model is then as it was.
     pub fn add(&mut self, layer: impl Into<AnyLayer>) -> Result<&mut Self> {
-        let layer = layer.into();
+        self.push(layer.into())?;
+        self.count_as_keras();
+        Ok(self)
+    }
+
+    /// Keras makes a `Functional` of its own of every built `Sequential`, which takes a name.
+    fn count_as_keras(&self) {
+        if !self.layers.is_empty() && !self.shapes.is_empty() {
+            let _ = next_name("Functional");
+        }
+    }
+
+    fn push(&mut self, layer: AnyLayer) -> Result<()> {
         if let Some(shape) = layer.input_shape() {
-            if !self.layers.is_empty() || self.input_shape.is_some() {
+            if !self.layers.is_empty() || !self.shapes.is_empty() {
                 return Err(Error::InvalidArgument {
                     place: format!("{}: add", self.name),
                     expected: "Input as the first layer only".into(),
                     received: format!("a second beginning after {} layers", self.layers.len()),
                 });
             }
-            self.input_shape = Some(shape.clone());
             // Counted for Keras's numbering, though a Sequential lists no input layer.
-            let _ = next_name(layer.class_name());
-            return Ok(self);
+            layer.join()?;
+            self.shapes.push(shape);
+            return Ok(());
         }
-        let given = layer.given_name().map(str::to_owned);
-        let name = given.unwrap_or_else(|| next_name(layer.class_name()));
-        let mut named = NamedLayer {
-            name,
-            layer,
-            output_shape: None,
-        };
-        if let Some(shape) = self.output_shape() {
-            named.build(&shape.clone(), self.device)?;
+        layer.join()?;
+        let mut layers = self.layers.clone();
+        layers.push(layer.clone());
+        check_names(&self.name, &layers)?;
+        if let Some(shape) = self.shapes.last() {
+            let shape = one_shape(
+                &layer,
+                layer.build(std::slice::from_ref(shape), self.device)?,
+            )?;
+            self.shapes.push(shape);
         }
-        self.layers.push(named);
-        Ok(self)
+        self.layers = layers;
+        // Models that have this one as a layer keep the layers it had.
+        self.as_layer = OnceLock::new();
+        Ok(())
     }
 
     /// Creates the weights for samples of this shape, where there is no [`Input`](crate::Input).
@@ -113,36 +142,35 @@ impl Sequential {
     /// As [`add`](Sequential::add), and [`Error::ShapeMismatch`] if they exist for another shape.
     pub fn build(&mut self, input: impl Into<Shape>) -> Result<()> {
         let input = input.into();
-        if let Some(known) = &self.input_shape {
+        if let Some(known) = self.shapes.first() {
             return match *known == input {
                 true => Ok(()),
                 false => Err(wrong_input(&self.name, known, &input.per_sample())),
             };
         }
-        let mut shape = input.clone();
-        for named in &mut self.layers {
-            shape = named.build(&shape, self.device)?;
+        let mut shapes = vec![input];
+        for layer in &self.layers {
+            let outputs = layer.build(&shapes[shapes.len() - 1..], self.device)?;
+            shapes.push(one_shape(layer, outputs)?);
         }
-        self.input_shape = Some(input);
+        self.shapes = shapes;
+        self.count_as_keras();
         Ok(())
     }
 
     /// Names of the layers, in order.
     pub fn layer_names(&self) -> Vec<String> {
-        self.layers.iter().map(|named| named.name.clone()).collect()
+        self.layers.iter().map(AnyLayer::name).collect()
     }
 
     /// Shape of one input sample, if it is known.
     pub fn input_shape(&self) -> Option<&Shape> {
-        self.input_shape.as_ref()
+        self.shapes.first()
     }
 
     /// Shape of one output sample, if it is known.
     pub fn output_shape(&self) -> Option<&Shape> {
-        match self.layers.last() {
-            Some(last) => last.output_shape.as_ref(),
-            None => self.input_shape.as_ref(),
-        }
+        self.shapes.last()
     }
 
     /// Computes the output for a batch, with gradients if they are enabled: for training loops of
@@ -153,36 +181,13 @@ impl Sequential {
     /// # Errors
     /// [`Error::ShapeMismatch`] if the samples are not of the input's shape.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let [x] = <[Tensor; 1]>::try_from(self.checked_inputs(std::slice::from_ref(x))?)
-            .map_err(|_| self.one_input())?;
-        self.layers
-            .iter()
-            .try_fold(x, |x, named| named.layer.forward(&x, mode))
+        only_output(&self.name, self.compute(std::slice::from_ref(x), mode)?)
     }
+}
 
-    fn one_input(&self) -> Error {
-        Error::InvalidArgument {
-            place: self.name.clone(),
-            expected: "one input, as every Sequential has".into(),
-            received: "another number".into(),
-        }
-    }
-
-    /// Shows Keras's table: each layer with its output shape and number of weights.
-    pub fn summary(&self) {
-        self.summary_table().to_rich().display();
-    }
-
-    /// The table that [`summary`](Sequential::summary) shows, as a value.
-    pub fn summary_table(&self) -> Summary {
-        let compiled = self.training.compiled.as_ref();
-        let optimizer = compiled.map(|compiled| compiled.optimizer.borrow().state_count());
-        Summary::new(
-            &self.name,
-            &self.layers,
-            optimizer.filter(|&count| count > 0),
-        )
-    }
+/// The shape of a layer that has one output.
+fn one_shape(layer: &AnyLayer, outputs: Vec<Shape>) -> Result<Shape> {
+    only_output(&layer.name(), outputs)
 }
 
 impl Network for Sequential {
@@ -190,54 +195,61 @@ impl Network for Sequential {
         &self.name
     }
 
+    fn class_name(&self) -> &'static str {
+        "Sequential"
+    }
+
     fn device(&self) -> Device {
         self.device
     }
 
     fn input_shapes(&self) -> Vec<Shape> {
-        self.input_shape.iter().cloned().collect()
+        self.shapes.iter().take(1).cloned().collect()
     }
 
     fn output_shapes(&self) -> Vec<Shape> {
-        self.output_shape().cloned().into_iter().collect()
+        self.shapes.last().cloned().into_iter().collect()
     }
 
     fn output_names(&self) -> Vec<String> {
-        self.layers
-            .iter()
-            .next_back()
-            .map(|last| last.name.clone())
-            .into_iter()
-            .collect()
+        self.layers.last().map(AnyLayer::name).into_iter().collect()
+    }
+
+    fn shapes_for(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        let input = super::layers::only_input(&self.name, inputs)?;
+        match self.shapes.first() {
+            Some(known) if known == input => Ok(self.output_shapes()),
+            Some(known) => Err(wrong_input(&self.name, known, &input.per_sample())),
+            None => {
+                let mut shape = input.clone();
+                for layer in &self.layers {
+                    let outputs = layer.output_shapes(std::slice::from_ref(&shape))?;
+                    shape = one_shape(layer, outputs)?;
+                }
+                Ok(vec![shape])
+            }
+        }
     }
 
     fn build_for(&mut self, inputs: &[Shape]) -> Result<()> {
-        match (&self.input_shape, inputs) {
-            (Some(_), _) => Ok(()),
-            (None, [input]) => self.build(input),
-            (None, _) => Err(self.one_input()),
+        match self.shapes.is_empty() {
+            true => self.build(super::layers::only_input(&self.name, inputs)?),
+            false => Ok(()),
         }
     }
 
     fn forward_to_logits(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
-        let [x] = inputs else {
-            return Err(self.one_input());
-        };
-        let x = x.shallow_clone();
-        let Some((last, before)) = self.layers.split_last() else {
-            return Ok(vec![ModelOutput {
-                values: x,
-                form: OutputForm::Values,
-            }]);
-        };
-        let x = before
-            .iter()
-            .try_fold(x, |x, named| named.layer.forward(&x, mode))?;
-        Ok(vec![last.layer.forward_to_logits(&x, mode)?])
+        let mut output =
+            ModelOutput::of_values(super::layers::only_input(&self.name, inputs)?.shallow_clone());
+        for layer in &self.layers {
+            let outputs = layer.forward_to_logits(&[output.activated()?], mode)?;
+            output = only_output(&self.name, outputs)?;
+        }
+        Ok(vec![output])
     }
 
-    fn weights(&self) -> Vec<Weight> {
-        self.layers.iter().flat_map(NamedLayer::weights).collect()
+    fn layers(&self) -> Vec<AnyLayer> {
+        self.layers.clone()
     }
 
     fn training(&self) -> &TrainingState {
@@ -246,22 +258,6 @@ impl Network for Sequential {
 
     fn training_mut(&mut self) -> &mut TrainingState {
         &mut self.training
-    }
-}
-
-impl NamedLayer {
-    /// The layer's weights, with its name in their paths.
-    pub(crate) fn weights(&self) -> Vec<Weight> {
-        let weights = self.layer.weights().into_iter();
-        weights.map(|weight| weight.within(&self.name)).collect()
-    }
-
-    /// Creates the weights; returns the shape of the output.
-    fn build(&mut self, input: &Shape, device: Device) -> Result<Shape> {
-        let output = self.layer.output_shape(input)?;
-        self.layer.build(input, device)?;
-        self.output_shape = Some(output.clone());
-        Ok(output)
     }
 }
 

@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::initializers::Initializer;
+use crate::regularizers::Regularizer;
 use crate::{Error, Result, Shape, TensorExt};
 
 /// A named tensor that belongs to a layer.
@@ -11,13 +12,14 @@ use crate::{Error, Result, Shape, TensorExt};
 /// of them, and [`set_from_keras`](Weight::set_from_keras) changes them for everybody.
 #[derive(Debug)]
 pub struct Weight {
-    name: &'static str,
+    name: String,
     /// Names of the layers it lies in, outermost first, each with a slash behind it.
     folder: String,
     /// In the layout that libtorch computes with.
     tensor: Tensor,
     trainable: bool,
     axes: AxisOrder,
+    regularizer: Option<Regularizer>,
 }
 
 /// How a weight's axes lie in libtorch, compared with Keras.
@@ -25,53 +27,107 @@ pub struct Weight {
 pub enum AxisOrder {
     /// As in Keras.
     Same,
-    /// Keras: (rows, columns, in, out). libtorch: (out, in, rows, columns).
-    Convolution2D,
+    /// Keras: (…, in, out), the window first. libtorch: (out, in, …).
+    Convolution,
 }
 
 impl AxisOrder {
-    /// For each of Keras's axes, where it is in libtorch.
-    fn keras_axes(self) -> Option<[i64; 4]> {
-        (self == AxisOrder::Convolution2D).then_some([2, 3, 1, 0])
+    /// For each of Keras's axes, where it is in libtorch; `None` if nothing moves.
+    fn keras_axes(self, rank: usize) -> Option<Vec<i64>> {
+        let rank = rank as i64;
+        (self == AxisOrder::Convolution).then(|| (2..rank).chain([1, 0]).collect())
     }
 
-    /// For each of libtorch's axes, where it is in Keras.
-    fn libtorch_axes(self) -> Option<[i64; 4]> {
-        (self == AxisOrder::Convolution2D).then_some([3, 2, 0, 1])
+    /// For each of libtorch's axes, where it is in Keras; `None` if nothing moves.
+    fn libtorch_axes(self, rank: usize) -> Option<Vec<i64>> {
+        let rank = rank as i64;
+        (self == AxisOrder::Convolution).then(|| {
+            [rank - 1, rank - 2]
+                .into_iter()
+                .chain(0..rank - 2)
+                .collect()
+        })
     }
 }
 
 impl Weight {
-    /// Creates a weight of Keras's `shape`.
+    /// Creates a weight of Keras's `shape`, which an optimizer changes.
     ///
     /// # Errors
     /// [`Error::Torch`] if the memory cannot be had.
     pub fn new(
-        name: &'static str,
+        name: &str,
         shape: impl Into<Shape>,
         initializer: Initializer,
-        trainable: bool,
-        axes: AxisOrder,
         device: Device,
     ) -> Result<Self> {
-        let in_keras = initializer.tensor(&shape.into(), device)?;
-        let tensor = match axes.libtorch_axes() {
-            Some(order) => in_keras.f_permute(order)?.f_contiguous()?,
-            None => in_keras,
-        };
-        let tensor = tensor.f_set_requires_grad(trainable)?;
+        let tensor = initializer.tensor(&shape.into(), device)?;
+        Weight::of_tensor(name, tensor, true)
+    }
+
+    /// A weight that is this tensor, and no copy of it.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if the tensor cannot have gradients.
+    pub fn of_tensor(name: &str, tensor: Tensor, trainable: bool) -> Result<Self> {
         Ok(Weight {
-            name,
+            name: name.to_owned(),
             folder: String::new(),
-            tensor,
+            tensor: match tensor.requires_grad() == trainable {
+                true => tensor,
+                false => tensor.f_set_requires_grad(trainable)?,
+            },
             trainable,
-            axes,
+            axes: AxisOrder::Same,
+            regularizer: None,
         })
     }
 
+    /// The same in the layout that libtorch computes with, if that is another than Keras's.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if the memory cannot be had.
+    pub fn laid_out(mut self, axes: AxisOrder) -> Result<Self> {
+        if let Some(order) = axes.libtorch_axes(self.tensor.dim()) {
+            let tensor = self.tensor.f_detach()?.f_permute(order)?.f_contiguous()?;
+            self.tensor = tensor.f_set_requires_grad(self.trainable)?;
+        }
+        self.axes = axes;
+        Ok(self)
+    }
+
+    /// The same, not changed by optimizers: moving averages and the like.
+    ///
+    /// # Errors
+    /// [`Error::Torch`], never in practice.
+    pub fn not_trained(mut self) -> Result<Self> {
+        self.trainable = false;
+        self.tensor = self.tensor.f_set_requires_grad(false)?;
+        Ok(self)
+    }
+
+    /// The same with a penalty on its size.
+    pub fn regularized(mut self, regularizer: Option<Regularizer>) -> Self {
+        self.regularizer = regularizer;
+        self
+    }
+
+    /// As a layer that is not trained shows it: the tensor is the same.
+    pub(crate) fn frozen(mut self) -> Self {
+        self.trainable = false;
+        self
+    }
+
+    /// What it adds to the loss, if it has a regularizer.
+    pub(crate) fn penalty(&self) -> Result<Option<Tensor>> {
+        self.regularizer
+            .map(|regularizer| regularizer.penalty(&self.tensor))
+            .transpose()
+    }
+
     /// Keras's name, without the layer's: `kernel`, `bias`, `gamma`.
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The name with those of the layers it lies in: `conv2d/kernel`, in a nested model
@@ -107,8 +163,8 @@ impl Weight {
     /// # Errors
     /// [`Error::Torch`] if the memory cannot be had.
     pub fn to_keras(&self) -> Result<Tensor> {
-        let tensor = match self.axes.keras_axes() {
-            Some(order) => self.tensor.f_permute(order)?,
+        let tensor = match self.axes.keras_axes(self.tensor.dim()) {
+            Some(order) => self.tensor.f_permute(&*order)?,
             None => self.tensor.shallow_clone(),
         };
         let copy = Tensor::f_empty(tensor.size(), (tensor.kind(), Device::Cpu))?;
@@ -122,8 +178,8 @@ impl Weight {
     /// # Errors
     /// [`Error::ShapeMismatch`] if the shape is another.
     pub fn set_from_keras(&self, values: &Tensor) -> Result<()> {
-        let expected = match self.axes.keras_axes() {
-            Some(order) => self.tensor.f_permute(order)?.shape(),
+        let expected = match self.axes.keras_axes(self.tensor.dim()) {
+            Some(order) => self.tensor.f_permute(&*order)?.shape(),
             None => self.tensor.shape(),
         };
         if values.shape() != expected {
@@ -134,8 +190,8 @@ impl Weight {
                 remedy: "pass the arrays in the order and shapes of get_weights()".into(),
             });
         }
-        let values = match self.axes.libtorch_axes() {
-            Some(order) => values.f_permute(order)?,
+        let values = match self.axes.libtorch_axes(self.tensor.dim()) {
+            Some(order) => values.f_permute(&*order)?,
             None => values.shallow_clone(),
         };
         let _guard = tch::no_grad_guard();
@@ -150,11 +206,12 @@ impl Weight {
 impl Clone for Weight {
     fn clone(&self) -> Self {
         Weight {
-            name: self.name,
+            name: self.name.clone(),
             folder: self.folder.clone(),
             tensor: self.tensor.shallow_clone(),
             trainable: self.trainable,
             axes: self.axes,
+            regularizer: self.regularizer,
         }
     }
 }
@@ -166,15 +223,9 @@ mod tests {
     #[test]
     fn a_convolution_kernel_keeps_its_values_through_both_layouts() -> Result<()> {
         let keras = Tensor::arange(24, (Kind::Float, Device::Cpu)).reshape_to((2, 3, 1, 4))?;
-        let weight = Weight::new(
-            "kernel",
-            (2, 3, 1, 4),
-            Initializer::Zeros,
-            true,
-            AxisOrder::Convolution2D,
-            Device::Cpu,
-        )?
-        .within("conv2d");
+        let weight = Weight::new("kernel", (2, 3, 1, 4), Initializer::Zeros, Device::Cpu)?
+            .laid_out(AxisOrder::Convolution)?
+            .within("conv2d");
         weight.set_from_keras(&keras)?;
         assert_eq!(weight.tensor().shape(), (4, 1, 2, 3));
         assert_eq!(weight.to_keras()?, keras);

@@ -29,7 +29,7 @@ pub(crate) fn predict(model: &dyn Network, x: &[Tensor]) -> Result<Vec<Tensor>> 
     for index in 0..data.count() {
         interrupt::check()?;
         let (x, _) = data.get(index, None)?;
-        let batch = model.outputs(&x, Mode::Evaluate)?;
+        let batch = model.compute(&x, Mode::Evaluate)?;
         outputs.resize_with(batch.len(), Vec::new);
         for (output, part) in outputs.iter_mut().zip(batch) {
             output.push(part.f_to_device(Device::Cpu)?);
@@ -82,7 +82,8 @@ pub(crate) fn measure(
         after_batch(index + 1);
     }
     let total = total.map_or(Ok(0.0), f64::try_from)?;
-    let mut values = vec![("loss".to_owned(), total / samples as f64)];
+    let penalty = model.penalty()?.map_or(Ok(0.0), f64::try_from)?;
+    let mut values = vec![("loss".to_owned(), total / samples as f64 + penalty)];
     values.extend(metrics.results()?);
     Ok(Logs::sorted(values))
 }

@@ -41,7 +41,7 @@ pub(super) fn test(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Result<Lo
 pub(super) fn predict(model: &dyn Network, x: &[Tensor]) -> Result<Vec<Tensor>> {
     model.check_built("predict_on_batch")?;
     let _guard = tch::no_grad_guard();
-    let outputs = model.outputs(x, Mode::Evaluate)?;
+    let outputs = model.compute(x, Mode::Evaluate)?;
     outputs
         .iter()
         .map(|output| Ok(output.f_to_device(Device::Cpu)?))

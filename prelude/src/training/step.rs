@@ -30,7 +30,10 @@ pub(crate) fn train_on_batch(
     let _restored = tch::no_grad_guard();
     tch::with_grad(|| {
         let outputs = model.forward_to_logits(&model.checked_inputs(x)?, Mode::Train)?;
-        let loss = compiled.mean_loss(y, &outputs)?;
+        let mut loss = compiled.mean_loss(y, &outputs)?;
+        if let Some(penalty) = model.penalty()? {
+            loss = loss.f_add(&penalty)?;
+        }
         // Fresh gradients instead of accumulated ones: nothing to set to zero, nothing left in
         // `.grad`.
         let gradients = Tensor::f_run_backward(&[&loss], variables, false, false)?;

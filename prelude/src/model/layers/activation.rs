@@ -2,125 +2,124 @@
 
 use tch::Tensor;
 
-use super::{Layer, ModelOutput, OutputForm};
-use crate::{Error, Mode, Result, Shape};
+use super::arguments::{Mistake, named_choices};
+use super::declare::{declared, layer};
+use super::{Argument, Layer, ModelOutput, OutputForm};
+use crate::{Mode, Result, Shape};
 
-/// Applies a function to every element (softmax: along the last axis).
-///
-/// As a layer, `Activation::relu()`; at the end of another,
-/// `Dense::new(10).activation(Activation::softmax())`.
-///
-/// # Shapes
-/// Output as input.
-///
-/// # Source
-/// Keras 3, keras/src/activations/activations.py.
-#[derive(Clone, Debug)]
-pub struct Activation {
-    function: Function,
-    name: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Function {
-    Linear,
-    Relu,
-    Sigmoid,
-    Softmax,
-    Tanh,
-    Elu,
-    Gelu,
-    Silu,
-    Softplus,
-}
-
-/// By Keras's names.
-const FUNCTIONS: [(&str, Function); 10] = [
-    ("linear", Function::Linear),
-    ("relu", Function::Relu),
-    ("sigmoid", Function::Sigmoid),
-    ("softmax", Function::Softmax),
-    ("tanh", Function::Tanh),
-    ("elu", Function::Elu),
-    ("gelu", Function::Gelu),
-    ("silu", Function::Silu),
-    ("swish", Function::Silu),
-    ("softplus", Function::Softplus),
-];
-
-impl Activation {
-    /// By Keras's name, as in `Activation('relu')`.
+layer! {
+    /// Applies a function to every element (softmax: along the last axis).
     ///
-    /// # Errors
-    /// [`Error::UnknownName`] lists the names that are known.
-    pub fn new(name: &str) -> Result<Self> {
-        FUNCTIONS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, function)| Activation::of(*function))
-            .ok_or_else(|| Error::UnknownName {
-                what: "activation",
-                received: name.to_owned(),
-                known: FUNCTIONS.map(|(known, _)| known).join(", "),
-            })
-    }
+    /// As a layer, `Activation::new("relu")` or `Activation::relu()`; at the end of another,
+    /// `Dense::new(10).activation("softmax")`.
+    ///
+    /// # Shapes
+    /// Output as input.
+    ///
+    /// # Source
+    /// Keras 3, keras/src/layers/activations/activation.py.
+    Activation(activation: Function) {}
+}
 
-    /// No change: f(x) = x.
-    pub fn linear() -> Self {
-        Activation::of(Function::Linear)
+named_choices! {
+    /// An activation function, by Keras's name where an argument is wanted: `"relu"`.
+    ///
+    /// # Source
+    /// Keras 3, keras/src/activations/activations.py, with Keras's default arguments.
+    #[derive(Default)]
+    "activation" Function {
+        /// No change: f(x) = x.
+        #[default]
+        Linear = "linear",
+        /// max(x, 0).
+        Relu = "relu",
+        /// max(x, 0), and 0.2·x below 0.
+        LeakyRelu = "leaky_relu",
+        /// min(max(x, 0), 6).
+        Relu6 = "relu6",
+        /// 1 / (1 + exp(-x)): independent probabilities.
+        Sigmoid = "sigmoid",
+        /// ln of the sigmoid.
+        LogSigmoid = "log_sigmoid",
+        /// A sigmoid of straight lines: min(max(x + 3, 0), 6) / 6.
+        HardSigmoid = "hard_sigmoid",
+        /// Probabilities that add up to 1 along the last axis.
+        Softmax = "softmax",
+        /// ln of the softmax.
+        LogSoftmax = "log_softmax",
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// x between -1 and 1.
+        HardTanh = "hard_tanh",
+        /// x - tanh x.
+        TanhShrink = "tanh_shrink",
+        /// exp(x) - 1 below 0, x above.
+        Elu = "elu",
+        /// The same with α = 1 in Celu's form.
+        Celu = "celu",
+        /// Elu with the two constants that keep mean and variance.
+        Selu = "selu",
+        /// x · Φ(x), with the exact distribution function.
+        Gelu = "gelu",
+        /// x · sigmoid(x).
+        Silu = "silu" | "swish",
+        /// x · hard sigmoid(x).
+        HardSilu = "hard_silu" | "hard_swish",
+        /// x · tanh(softplus(x)).
+        Mish = "mish",
+        /// ln(1 + exp(x)).
+        Softplus = "softplus",
+        /// x / (1 + |x|).
+        Softsign = "softsign",
+        /// x towards 0 by 0.5, 0 between.
+        SoftShrink = "soft_shrink",
+        /// x where |x| > 0.5, else 0.
+        HardShrink = "hard_shrink",
+        /// exp(x).
+        Exponential = "exponential",
     }
+}
 
-    /// max(x, 0).
-    pub fn relu() -> Self {
-        Activation::of(Function::Relu)
+/// So that `.activation(Activation::relu())` says the same as `.activation("relu")`.
+impl Argument<Function> for Activation {
+    fn argument(self) -> Result<Function, Mistake> {
+        Ok(self.activation)
     }
+}
 
-    /// 1 / (1 + exp(-x)): independent probabilities.
-    pub fn sigmoid() -> Self {
-        Activation::of(Function::Sigmoid)
-    }
-
-    /// Probabilities that add up to 1 along the last axis.
-    pub fn softmax() -> Self {
-        Activation::of(Function::Softmax)
-    }
-
-    /// Hyperbolic tangent.
-    pub fn tanh() -> Self {
-        Activation::of(Function::Tanh)
-    }
-
-    /// Chooses a name instead of the automatic one.
-    pub fn name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self
-    }
-
-    fn of(function: Function) -> Self {
-        Activation {
-            function,
-            name: None,
-        }
-    }
-
-    /// The function alone.
-    pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(match self.function {
+impl Function {
+    pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self {
             Function::Linear => x.shallow_clone(),
             Function::Relu => x.f_relu()?,
+            Function::LeakyRelu => leaky_relu(x, 0.2)?,
+            Function::Relu6 => x.f_clamp(0.0, 6.0)?,
             Function::Sigmoid => x.f_sigmoid()?,
+            Function::LogSigmoid => x.f_log_sigmoid()?,
+            Function::HardSigmoid => x.f_hardsigmoid()?,
             Function::Softmax => x.f_softmax(-1, None)?,
+            Function::LogSoftmax => x.f_log_softmax(-1, None)?,
             Function::Tanh => x.f_tanh()?,
+            Function::HardTanh => x.f_clamp(-1.0, 1.0)?,
+            Function::TanhShrink => x.f_sub(&x.f_tanh()?)?,
             Function::Elu => x.f_elu()?,
+            Function::Celu => x.f_celu()?,
+            Function::Selu => x.f_selu()?,
             Function::Gelu => x.f_gelu("none")?,
             Function::Silu => x.f_silu()?,
+            Function::HardSilu => x.f_hardswish()?,
+            Function::Mish => x.f_mish()?,
             Function::Softplus => x.f_softplus()?,
+            Function::Softsign => x.f_div(&x.f_abs()?.f_add_scalar(1.0)?)?,
+            Function::SoftShrink => x.f_softshrink()?,
+            Function::HardShrink => x.f_hardshrink()?,
+            Function::Exponential => x.f_exp()?,
         })
     }
 
     /// The function, unless it is one that losses want to see the argument of.
-    pub(super) fn apply_to_logits(&self, x: Tensor) -> Result<ModelOutput> {
-        let (values, form) = match self.function {
+    pub(crate) fn apply_to_logits(self, x: Tensor) -> Result<ModelOutput> {
+        let (values, form) = match self {
             Function::Softmax => (x, OutputForm::SoftmaxLogits),
             Function::Sigmoid => (x, OutputForm::SigmoidLogits),
             _ => (self.apply(&x)?, OutputForm::Values),
@@ -129,42 +128,72 @@ impl Activation {
     }
 }
 
-impl Layer for Activation {
-    fn class_name(&self) -> &'static str {
-        "Activation"
+/// max(x, 0) + slope · min(x, 0).
+pub(crate) fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
+    Ok(x.f_relu()?
+        .f_add(&x.f_clamp_max(0.0)?.f_mul_scalar(slope)?)?)
+}
+
+impl Activation {
+    /// max(x, 0).
+    pub fn relu() -> Self {
+        Activation::new(Function::Relu)
     }
 
-    fn given_name(&self) -> Option<&str> {
-        self.name.as_deref()
+    /// 1 / (1 + exp(-x)): independent probabilities.
+    pub fn sigmoid() -> Self {
+        Activation::new(Function::Sigmoid)
     }
+
+    /// Probabilities that add up to 1 along the last axis.
+    pub fn softmax() -> Self {
+        Activation::new(Function::Softmax)
+    }
+
+    /// Hyperbolic tangent.
+    pub fn tanh() -> Self {
+        Activation::new(Function::Tanh)
+    }
+}
+
+impl Layer for Activation {
+    declared!(Activation);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         Ok(input.clone())
     }
 
     fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.apply(input)
+        self.activation.apply(input)
     }
 
     fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
-        self.apply_to_logits(input.shallow_clone())
+        self.activation.apply_to_logits(input.shallow_clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Input, Sequential};
 
     #[test]
     fn functions_are_found_by_kerass_names() -> Result<()> {
-        for (name, _) in FUNCTIONS {
-            Activation::new(name)?;
+        for &name in Function::NAMES {
+            let function: Function = name.argument()?;
+            assert_eq!(
+                function.apply(&Tensor::from_slice(&[-1.0f32, 2.0]))?.size(),
+                [2]
+            );
         }
-        let error = Activation::new("rleu").expect_err("a typing error");
+        // A mistake in a builder is an error where the layer joins a model.
+        let error = Sequential::new([Input::new(3).into(), Activation::new("rleu").into()])
+            .expect_err("a typing error");
         assert!(
             error
                 .to_string()
-                .starts_with("unknown activation `rleu`: expected one of linear, relu")
+                .starts_with("unknown activation `rleu`: expected one of linear, relu"),
+            "{error}"
         );
         Ok(())
     }

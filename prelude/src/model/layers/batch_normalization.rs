@@ -2,90 +2,71 @@
 
 use tch::{Device, Tensor};
 
-use super::{Layer, check_last_axis, not_built};
+use super::declare::{declared, layer};
+use super::{Layer, axis_index, built, check_channels, check_last_axis};
 use crate::initializers::Initializer;
-use crate::model::weight::{AxisOrder, Weight};
-use crate::{Error, Mode, Result, Shape, TensorExt};
+use crate::model::weight::Weight;
+use crate::regularizers::Regularizer;
+use crate::{Error, Mode, Result, Shape};
 
-/// Normalises each channel (the last axis) to mean 0 and variance 1, then scales by gamma and
-/// shifts by beta.
-///
-/// In training the batch's own mean and variance are used, and moving averages follow them: `moving
-/// = moving * momentum + batch * (1 - momentum)`. In evaluation the moving averages are used.
-///
-/// The moving variance follows the batch's biased variance, as in Keras 3 (TensorFlow 2's fused
-/// kernel and PyTorch use the unbiased one).
-///
-/// # Shapes
-/// - input and output: `(batch, …, channels)`
-/// - weights: gamma, beta, moving_mean and moving_variance, `(channels,)` each; the last two are
-///   not trained
-///
-/// # Source
-/// Keras 3, keras/src/layers/normalization/batch_normalization.py: momentum 0.99 (0.01 in PyTorch's
-/// way of counting), epsilon 0.001, gamma 1, beta 0, moving mean 0, moving variance 1.
-#[derive(Debug)]
-pub struct BatchNormalization {
-    momentum: f64,
-    epsilon: f64,
-    name: Option<String>,
-    weights: Option<Weights>,
-}
-
-#[derive(Debug)]
-struct Weights {
-    gamma: Weight,
-    beta: Weight,
-    moving_mean: Weight,
-    moving_variance: Weight,
-}
-
-impl Default for BatchNormalization {
-    fn default() -> Self {
-        BatchNormalization::new()
+layer! {
+    /// Normalises each channel (the last axis) to mean 0 and variance 1, then scales by gamma and
+    /// shifts by beta.
+    ///
+    /// In training the batch's own mean and variance are used, and moving averages follow them: `moving
+    /// = moving * momentum + batch * (1 - momentum)`. In evaluation the moving averages are used.
+    ///
+    /// The moving variance follows the batch's biased variance, as in Keras 3 (TensorFlow 2's fused
+    /// kernel and PyTorch use the unbiased one).
+    ///
+    /// # Shapes
+    /// - input and output: `(batch, …, channels)`
+    /// - weights: gamma, beta, moving_mean and moving_variance, `(channels,)` each; the last two are
+    ///   not trained
+    ///
+    /// # Source
+    /// Keras 3, keras/src/layers/normalization/batch_normalization.py: momentum 0.99 (0.01 in PyTorch's
+    /// way of counting), epsilon 0.001, gamma 1, beta 0, moving mean 0, moving variance 1.
+    BatchNormalization() {
+        /// The axis of the channels, counted with the batch; the last one without this call.
+        axis: i64 = -1,
+        /// How slowly the moving averages follow, from 0 to 1; 0.99 without this call.
+        momentum: f64 = 0.99,
+        /// Added to the variance before the division; 0.001 without this call.
+        epsilon: f64 = 1e-3,
+        /// Whether there is a beta; there is without this call.
+        center: bool = true,
+        /// Whether there is a gamma; there is without this call.
+        scale: bool = true,
+        /// How beta begins; zero without this call.
+        beta_initializer: Initializer = Initializer::Zeros,
+        /// How gamma begins; one without this call.
+        gamma_initializer: Initializer = Initializer::Ones,
+        /// How the moving mean begins; zero without this call.
+        moving_mean_initializer: Initializer = Initializer::Zeros,
+        /// How the moving variance begins; one without this call.
+        moving_variance_initializer: Initializer = Initializer::Ones,
+        /// A penalty on beta; none without this call.
+        beta_regularizer: Option<Regularizer> = None,
+        /// A penalty on gamma; none without this call.
+        gamma_regularizer: Option<Regularizer> = None,
     }
+    weights { gamma, beta, moving_mean, moving_variance }
 }
 
 impl BatchNormalization {
-    /// A layer with Keras's defaults.
-    pub fn new() -> Self {
-        BatchNormalization {
-            momentum: 0.99,
-            epsilon: 1e-3,
-            name: None,
-            weights: None,
-        }
-    }
-
-    /// How slowly the moving averages follow, from 0 to 1; 0.99 without this call.
-    pub fn momentum(mut self, momentum: f64) -> Self {
-        self.momentum = momentum;
-        self
-    }
-
-    /// Added to the variance before the division; 0.001 without this call.
-    pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
-        self
-    }
-
-    /// Chooses a name instead of the automatic one.
-    pub fn name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self
-    }
-
     /// Moves the averages towards a batch, whose `mean` and `inverse_deviation` = 1/√(variance +
     /// epsilon) libtorch has computed for the normalisation anyway: no second pass over the batch.
-    fn follow(&self, weights: &Weights, mean: &Tensor, inverse_deviation: &Tensor) -> Result<()> {
+    fn follow(&self, mean: &Tensor, inverse_deviation: &Tensor) -> Result<()> {
         let _guard = tch::no_grad_guard();
         let variance = inverse_deviation
             .f_pow_tensor_scalar(-2)?
             .f_sub_scalar_(self.epsilon)?
             .f_clamp_min_(0)?;
         let step = 1.0 - self.momentum;
-        let mut moving_mean = weights.moving_mean.tensor().shallow_clone();
-        let mut moving_variance = weights.moving_variance.tensor().shallow_clone();
+        let mut moving_mean = built("BatchNormalization", &self.moving_mean)?.shallow_clone();
+        let mut moving_variance =
+            built("BatchNormalization", &self.moving_variance)?.shallow_clone();
         let _ = moving_mean.f_lerp_(mean, step)?;
         let _ = moving_variance.f_lerp_(&variance, step)?;
         Ok(())
@@ -93,96 +74,95 @@ impl BatchNormalization {
 }
 
 impl Layer for BatchNormalization {
-    fn class_name(&self) -> &'static str {
-        "BatchNormalization"
-    }
-
-    fn given_name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
+    declared!(BatchNormalization);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        match input.is_empty() {
-            false => Ok(input.clone()),
-            true => Err(Error::ShapeMismatch {
+        if input.is_empty() {
+            return Err(Error::ShapeMismatch {
                 place: "BatchNormalization".into(),
                 expected: "input of shape (batch, …, channels)".into(),
                 received: "(batch,)".into(),
                 remedy: "reshape the samples to (n, 1)".into(),
-            }),
+            });
         }
+        let axis = axis_index("BatchNormalization", self.axis, input.len() + 1)?;
+        let channels = input.get(axis.wrapping_sub(1)).copied();
+        let known = self.moving_mean.as_ref().map(Weight::count);
+        check_channels(
+            "BatchNormalization",
+            &channels.into_iter().collect::<Vec<i64>>().into(),
+            known,
+        )?;
+        Ok(input.clone())
     }
 
     fn build(&mut self, input: &Shape, device: Device) -> Result<()> {
-        let channels = input.last().copied().unwrap_or(1);
-        let weight = |name, initializer, trainable| {
-            Weight::new(
-                name,
-                channels,
-                initializer,
-                trainable,
-                AxisOrder::Same,
-                device,
-            )
-        };
-        self.weights = Some(Weights {
-            gamma: weight("gamma", Initializer::Ones, true)?,
-            beta: weight("beta", Initializer::Zeros, true)?,
-            moving_mean: weight("moving_mean", Initializer::Zeros, false)?,
-            moving_variance: weight("moving_variance", Initializer::Ones, false)?,
-        });
+        let axis = axis_index("BatchNormalization", self.axis, input.len() + 1)?;
+        let channels = input.get(axis.wrapping_sub(1)).copied().unwrap_or(1);
+        if self.scale {
+            let gamma = Weight::new("gamma", channels, self.gamma_initializer, device)?;
+            self.gamma = Some(gamma.regularized(self.gamma_regularizer));
+        }
+        if self.center {
+            let beta = Weight::new("beta", channels, self.beta_initializer, device)?;
+            self.beta = Some(beta.regularized(self.beta_regularizer));
+        }
+        let average =
+            |name, initializer| Weight::new(name, channels, initializer, device)?.not_trained();
+        self.moving_mean = Some(average("moving_mean", self.moving_mean_initializer)?);
+        self.moving_variance = Some(average(
+            "moving_variance",
+            self.moving_variance_initializer,
+        )?);
         Ok(())
     }
 
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let weights = self
-            .weights
-            .as_ref()
-            .ok_or_else(|| not_built("BatchNormalization"))?;
-        let gamma = weights.gamma.tensor();
-        let beta = weights.beta.tensor();
-        check_last_axis("BatchNormalization", input, gamma.shape()[0])?;
+        let moving_mean = built("BatchNormalization", &self.moving_mean)?;
+        let moving_variance = built("BatchNormalization", &self.moving_variance)?;
+        let gamma = self.gamma.as_ref().map(Weight::tensor);
+        let beta = self.beta.as_ref().map(Weight::tensor);
         // (batch, …, channels) -> (batch, channels, …), as a view.
-        let channels_second = input.f_movedim_int(-1, 1)?;
+        let channels_second = input.f_movedim_int(self.axis, 1)?;
+        check_last_axis(
+            "BatchNormalization",
+            &channels_second.f_movedim_int(1, -1)?,
+            moving_mean.size()[0],
+        )?;
         let output = match mode {
-            Mode::Train => {
+            // A frozen layer is one that evaluates, as in Keras.
+            Mode::Train if self.common.trainable => {
                 let (output, mean, inverse_deviation) = channels_second.f_native_batch_norm(
-                    Some(gamma),
-                    Some(beta),
-                    None,
-                    None,
+                    gamma,
+                    beta,
+                    None::<&Tensor>,
+                    None::<&Tensor>,
                     true,
                     0.0,
                     self.epsilon,
                 )?;
-                self.follow(weights, &mean, &inverse_deviation)?;
+                self.follow(&mean, &inverse_deviation)?;
                 output
             }
-            Mode::Evaluate => channels_second.f_batch_norm(
-                Some(gamma),
-                Some(beta),
-                Some(weights.moving_mean.tensor()),
-                Some(weights.moving_variance.tensor()),
+            _ => channels_second.f_batch_norm(
+                gamma,
+                beta,
+                Some(moving_mean),
+                Some(moving_variance),
                 false,
                 0.0,
                 self.epsilon,
                 true,
             )?,
         };
-        Ok(output.f_movedim_int(1, -1)?)
-    }
-
-    fn weights(&self) -> Vec<Weight> {
-        let all = self.weights.iter();
-        all.flat_map(|w| [&w.gamma, &w.beta, &w.moving_mean, &w.moving_variance])
-            .cloned()
-            .collect()
+        Ok(output.f_movedim_int(1, self.axis)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TensorExt;
     use tch::Kind;
 
     fn built(channels: i64) -> Result<BatchNormalization> {

@@ -3,42 +3,23 @@
 use tch::Tensor;
 
 use super::Layer;
+use super::declare::{declared, layer};
 use crate::{Mode, Result, Shape, TensorExt};
 
-/// Makes one axis of all axes of a sample, between convolutions and dense layers.
-///
-/// Elements keep Keras's order: channels vary fastest, so that dense weights can be exchanged with
-/// Keras.
-///
-/// # Shapes
-/// - input: `(batch, rows, columns, channels)`, or any other
-/// - output: `(batch, rows * columns * channels)`
-#[derive(Clone, Debug, Default)]
-pub struct Flatten {
-    name: Option<String>,
-}
-
-impl Flatten {
-    /// A layer that flattens.
-    pub fn new() -> Self {
-        Flatten::default()
-    }
-
-    /// Chooses a name instead of the automatic one.
-    pub fn name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self
-    }
+layer! {
+    /// Makes one axis of all axes of a sample, between convolutions and dense layers.
+    ///
+    /// Elements keep Keras's order: channels vary fastest, so that dense weights can be exchanged with
+    /// Keras.
+    ///
+    /// # Shapes
+    /// - input: `(batch, rows, columns, channels)`, or any other
+    /// - output: `(batch, rows * columns * channels)`
+    Flatten() {}
 }
 
 impl Layer for Flatten {
-    fn class_name(&self) -> &'static str {
-        "Flatten"
-    }
-
-    fn given_name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
+    declared!(Flatten);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         Ok(input.numel().into())

@@ -1,21 +1,33 @@
 //! Layers, with Keras's names, arguments, defaults and shapes.
 //!
 //! A layer computes its output's shape before any tensor exists, owns its weights, and does one
-//! forward pass. Names are given by the model it joins.
+//! forward pass. Its name and place are kept by the [`AnyLayer`] that a model makes of it.
 //!
 //! At this surface images are (batch, rows, columns, channels). Convolutions compute in libtorch's
 //! order of axes on permuted views, so nothing is copied on the way in or out.
 
-mod activation;
-mod batch_normalization;
-mod conv2d;
-mod dense;
-mod flatten;
-mod input;
+pub(crate) mod activation;
+pub(crate) mod activations;
+pub(crate) mod arguments;
+pub(crate) mod batch_normalization;
+pub(crate) mod convolution;
+pub(crate) mod declare;
+pub(crate) mod dense;
+pub(crate) mod dropout;
+pub(crate) mod embedding;
+pub(crate) mod flatten;
+pub(crate) mod input;
+pub(crate) mod merging;
+pub(crate) mod normalization;
+pub(crate) mod pooling;
+pub(crate) mod registry;
+pub(crate) mod reshaping;
 
-pub use activation::Activation;
+pub use activation::{Activation, Function};
+pub use arguments::{Argument, Border, Config, Mistake, Pair};
 pub use batch_normalization::BatchNormalization;
-pub use conv2d::{Conv2D, Padding, Pair};
+pub use convolution::Padding;
+
 pub use dense::Dense;
 pub use flatten::Flatten;
 pub use input::Input;
@@ -23,11 +35,16 @@ pub use input::Input;
 use tch::{Device, Tensor};
 
 use super::Mode;
+use super::any_layer::AnyLayer;
+use super::graph::{SymbolicTensor, Symbols};
 use super::weight::Weight;
 use crate::{Error, Result, Shape, TensorExt};
 
-/// One step of a model. Implement it for a struct of your own to use that in a
-/// [`Sequential`](crate::Sequential).
+/// One step of a model. Implement it for a struct of your own to use that in a model.
+///
+/// Layers with one input and one output implement `output_shape` and `forward`; `build` and
+/// `weights` if they have weights. The methods with `all` in their names are for several inputs or
+/// outputs.
 ///
 /// # Example
 /// ```
@@ -60,6 +77,19 @@ pub trait Layer: Send {
     /// A name that the user has chosen, if any.
     fn given_name(&self) -> Option<&str> {
         None
+    }
+
+    /// Whether an optimizer changes the weights, until somebody switches it.
+    fn starts_trainable(&self) -> bool {
+        true
+    }
+
+    /// Refuses arguments that make no sense; asked once, when the layer joins a model.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`], [`Error::InvalidArgument`].
+    fn check_arguments(&self) -> Result<()> {
+        Ok(())
     }
 
     /// The shape of one sample that a model must be fed, if the layer is an [`Input`].
@@ -95,25 +125,80 @@ pub trait Layer: Send {
     /// # Errors
     /// As `forward`.
     fn forward_to_logits(&self, input: &Tensor, mode: Mode) -> Result<ModelOutput> {
-        let values = self.forward(input, mode)?;
-        Ok(ModelOutput {
-            values,
-            form: OutputForm::Values,
-        })
+        Ok(ModelOutput::of_values(self.forward(input, mode)?))
     }
 
     /// Handles of the layer's weights, in Keras's order.
     fn weights(&self) -> Vec<Weight> {
         Vec::new()
     }
-}
 
-/// A layer of any kind, as models keep them: `Dense::new(10).into()`.
-pub type AnyLayer = Box<dyn Layer>;
+    /// The layers inside, if it is a model or wraps one.
+    fn layers(&self) -> Vec<AnyLayer> {
+        Vec::new()
+    }
 
-impl<L: Layer + 'static> From<L> for AnyLayer {
-    fn from(layer: L) -> Self {
-        Box::new(layer)
+    /// Tells the layer that it is trained or not. Which weights are shown as trainable is not its
+    /// concern; layers that behave otherwise when frozen want to know.
+    fn set_trainable(&mut self, trainable: bool) {
+        let _ = trainable;
+    }
+
+    /// The arguments by Keras's names, if the layer can be built again from them.
+    fn config(&self) -> Option<Config> {
+        None
+    }
+
+    /// Shapes of all outputs for inputs of these shapes.
+    ///
+    /// # Errors
+    /// As `output_shape`; [`Error::InvalidArgument`] for another number of inputs than the layer
+    /// takes.
+    fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        Ok(vec![
+            self.output_shape(only_input(self.class_name(), inputs)?)?,
+        ])
+    }
+
+    /// `build` for several inputs.
+    ///
+    /// # Errors
+    /// As `build`.
+    fn build_all(&mut self, inputs: &[Shape], device: Device) -> Result<()> {
+        self.build(only_input(self.class_name(), inputs)?, device)
+    }
+
+    /// `forward_to_logits` for several inputs and outputs.
+    ///
+    /// # Errors
+    /// As `forward`; [`Error::InvalidArgument`] for another number of inputs than the layer takes.
+    fn forward_all(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
+        let input = only_input(self.class_name(), inputs)?;
+        Ok(vec![self.forward_to_logits(input, mode)?])
+    }
+
+    /// Puts the layer behind `inputs` in a graph that becomes a [`Model`](crate::Model), and builds
+    /// it.
+    ///
+    /// # Errors
+    /// As `output_shapes` and `build`.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let inputs = Input::new((28, 28, 1));
+    /// let x = Flatten::new().call(&inputs)?;
+    /// let outputs = Dense::new(10).activation("softmax").call(&x)?;
+    /// assert_eq!(outputs.shape(), &Shape::from(10));
+    /// let model = Model::new(&inputs, &outputs)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn call(self, inputs: impl Symbols) -> Result<SymbolicTensor>
+    where
+        Self: Sized + 'static,
+    {
+        AnyLayer::from(self).call(inputs)
     }
 }
 
@@ -124,6 +209,16 @@ pub struct ModelOutput {
     pub values: Tensor,
     /// Which of the two.
     pub form: OutputForm,
+}
+
+impl ModelOutput {
+    /// An output as it is.
+    pub(crate) fn of_values(values: Tensor) -> Self {
+        ModelOutput {
+            values,
+            form: OutputForm::Values,
+        }
+    }
 }
 
 /// What the numbers of a [`ModelOutput`] are.
@@ -137,25 +232,87 @@ pub enum OutputForm {
     SigmoidLogits,
 }
 
-/// Checks the last axis of a layer's input against the one it was built for.
-fn check_last_axis(class: &str, input: &Tensor, expected: i64) -> Result<()> {
-    let received = input.shape();
-    match received.last() == Some(&expected) {
-        true => Ok(()),
-        false => Err(Error::ShapeMismatch {
+/// The one input of a layer that takes one.
+pub(crate) fn only_input<'a, T>(class: &str, inputs: &'a [T]) -> Result<&'a T> {
+    match inputs {
+        [input] => Ok(input),
+        _ => Err(wrong_count(class, "one input", inputs.len())),
+    }
+}
+
+/// The one output of a layer that stands where one is wanted.
+pub(crate) fn only_output<T>(layer: &str, outputs: Vec<T>) -> Result<T> {
+    let count = outputs.len();
+    match <[T; 1]>::try_from(outputs) {
+        Ok([output]) => Ok(output),
+        Err(_) => Err(wrong_count(layer, "a layer with one output here", count)),
+    }
+}
+
+fn wrong_count(class: &str, expected: &str, received: usize) -> Error {
+    Error::InvalidArgument {
+        place: class.to_owned(),
+        expected: expected.to_owned(),
+        received: received.to_string(),
+    }
+}
+
+/// Checks the last axis of a layer's input against the one it was built for, if it was built:
+/// `channels` is the size that its weight has there.
+fn check_channels(class: &str, received: &Shape, channels: Option<i64>) -> Result<()> {
+    match channels {
+        Some(channels) if received.last() != Some(&channels) => Err(Error::ShapeMismatch {
             place: class.to_owned(),
-            expected: format!("a last axis of {expected}, for which it was built"),
-            received: received.to_string(),
-            remedy: "feed samples of the shape that the model was built with".into(),
+            expected: format!("a last axis of {channels}, for which it was built"),
+            received: received.per_sample(),
+            remedy: "feed samples of the shape that the layer was built with".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The same for a batch.
+fn check_last_axis(class: &str, input: &Tensor, expected: i64) -> Result<()> {
+    let shape = input.shape();
+    check_channels(
+        class,
+        &shape.get(1..).unwrap_or_default().into(),
+        Some(expected),
+    )
+}
+
+/// Refuses numbers below 1: units, kernel sizes, strides.
+fn check_positive(class: &str, names: &str, numbers: &[i64]) -> Result<()> {
+    match numbers.iter().find(|&&number| number < 1) {
+        None => Ok(()),
+        Some(wrong) => Err(Error::InvalidArgument {
+            place: format!("{class}: {names}"),
+            expected: "at least 1".into(),
+            received: wrong.to_string(),
         }),
     }
 }
 
-/// What a layer says when it is used before `build`.
-fn not_built(class: &str) -> Error {
-    Error::NotBuilt {
+/// A weight's tensor, or the error that the layer is used before `build`.
+fn built<'a>(class: &str, weight: &'a Option<Weight>) -> Result<&'a Tensor> {
+    let weight = weight.as_ref().ok_or_else(|| Error::NotBuilt {
         model: class.to_owned(),
         action: "a forward pass",
+    })?;
+    Ok(weight.tensor())
+}
+
+/// An axis counted from the end if it is negative, for samples or batches with `rank` axes.
+fn axis_index(class: &str, axis: i64, rank: usize) -> Result<usize> {
+    let rank = rank as i64;
+    let index = if axis < 0 { axis + rank } else { axis };
+    match (0..rank).contains(&index) {
+        true => Ok(index as usize),
+        false => Err(Error::InvalidArgument {
+            place: format!("{class}: axis"),
+            expected: format!("from {} to {}, the batch included", -rank, rank - 1),
+            received: axis.to_string(),
+        }),
     }
 }
 

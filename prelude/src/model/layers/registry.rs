@@ -1,0 +1,160 @@
+//! Layers by Keras's class names: what it takes to build a stored model again.
+
+use super::activations::{ELU, LeakyReLU, PReLU, ReLU, Softmax};
+use super::arguments::unknown_argument;
+use super::convolution::{
+    conv1d::Conv1D, conv2d::Conv2D, conv2d_transpose::Conv2DTranspose,
+    depthwise_conv2d::DepthwiseConv2D, separable_conv2d::SeparableConv2D,
+};
+use super::dropout::{Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D};
+use super::embedding::Embedding;
+use super::merging::{Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract};
+use super::normalization::{
+    GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization,
+};
+use super::pooling::{
+    AveragePooling1D, AveragePooling2D, GlobalAveragePooling1D, GlobalAveragePooling2D,
+    GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D,
+};
+use super::reshaping::{
+    Cropping1D, Cropping2D, Permute, RepeatVector, Reshape, UpSampling1D, UpSampling2D,
+    ZeroPadding1D, ZeroPadding2D,
+};
+use super::{Activation, BatchNormalization, Config, Dense, Flatten, Input};
+use crate::model::any_layer::AnyLayer;
+use crate::{Error, Result};
+
+/// A layer's class, Keras's names of its arguments, and how it is built from them.
+pub(crate) struct Class {
+    pub(crate) name: &'static str,
+    pub(crate) arguments: &'static [&'static str],
+    build: fn(&Config) -> Result<AnyLayer>,
+}
+
+macro_rules! classes {
+    ($($layer:ident),* $(,)?) => {
+        /// Every layer that is declared in this folder.
+        pub(crate) const CLASSES: &[Class] = &[
+            Class {
+                name: "InputLayer",
+                arguments: &["shape"],
+                build: Input::from_config,
+            },
+            $(Class {
+                name: stringify!($layer),
+                arguments: $layer::ARGUMENTS,
+                build: $layer::from_config,
+            },)*
+        ];
+    };
+}
+classes!(
+    Activation,
+    Add,
+    Average,
+    AveragePooling1D,
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping1D,
+    Cropping2D,
+    Dense,
+    DepthwiseConv2D,
+    Dot,
+    Dropout,
+    ELU,
+    Embedding,
+    Flatten,
+    GaussianDropout,
+    GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
+    LayerNormalization,
+    LeakyReLU,
+    Maximum,
+    MaxPooling1D,
+    MaxPooling2D,
+    Minimum,
+    Multiply,
+    Permute,
+    PReLU,
+    ReLU,
+    RepeatVector,
+    Reshape,
+    RMSNormalization,
+    SeparableConv2D,
+    Softmax,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    Subtract,
+    UnitNormalization,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+);
+
+impl AnyLayer {
+    /// The layer of Keras's class `class` that [`config`](AnyLayer::config) has described. Its
+    /// weights are new ones.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] for a class that is not among the prelude's own layers,
+    /// [`Error::InvalidArgument`] for an argument that the class does not have or of the wrong kind.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let layer = AnyLayer::new(Dense::new(10).activation("relu"));
+    /// let config = layer.config().expect("Dense can be described");
+    /// let again = AnyLayer::from_config(layer.class_name(), &config)?;
+    /// assert_eq!(again.config(), Some(config));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn from_config(class: &str, config: &Config) -> Result<AnyLayer> {
+        let known = CLASSES.iter().find(|known| known.name == class);
+        let known = known.ok_or_else(|| Error::UnknownName {
+            what: "layer class",
+            received: class.to_owned(),
+            known: CLASSES
+                .iter()
+                .map(|class| class.name)
+                .collect::<Vec<_>>()
+                .join(", "),
+        })?;
+        let expected =
+            |key: &str| known.arguments.contains(&key) || ["name", "trainable"].contains(&key);
+        match config.keys().find(|key| !expected(key)) {
+            None => (known.build)(config),
+            Some(key) => Err(unknown_argument(class, key, known.arguments)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn arguments_that_a_class_does_not_have_are_refused() {
+        let config = |text: serde_json::Value| text.as_object().cloned().unwrap_or_default();
+        let error = |class: &str, text| match AnyLayer::from_config(class, &config(text)) {
+            Ok(layer) => panic!("{layer:?}"),
+            Err(error) => error.to_string(),
+        };
+        assert!(
+            error("Dense", json!({"unit": 3})).contains("Dense: expected one of units, activation")
+        );
+        assert!(error("Dense", json!({})).contains("Dense: units: expected a value"));
+        assert!(error("Dense", json!({"units": "three"})).contains("received \"three\""));
+        assert!(error("Dens", json!({})).contains("unknown layer class `Dens`"));
+    }
+}
