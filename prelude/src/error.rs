@@ -203,6 +203,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A saved model cannot contain this.
+    #[error("save: {what} cannot be saved: {remedy}")]
+    NotSaveable {
+        /// Which part, by name.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The front end gives cells no keyboard input.
     #[error("input: this front end does not let cells ask for input: put the value into the cell")]
     InputRefused,
@@ -223,6 +231,23 @@ impl Error {
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Error::Interrupted | Error::FitInterrupted { .. })
     }
+
+    /// [`Error::UnknownName`], which suggests the nearest of the `known` ones.
+    pub(crate) fn unknown_name(what: &'static str, received: &str, known: &[&str]) -> Self {
+        let nearest = known
+            .iter()
+            .min_by_key(|name| edits(name, received))
+            .filter(|name| edits(name, received) <= received.len().max(3) / 2);
+        let list = known.join(", ");
+        Error::UnknownName {
+            what,
+            received: received.to_owned(),
+            known: match nearest {
+                Some(nearest) => format!("{list}; did you mean `{nearest}`?"),
+                None => list,
+            },
+        }
+    }
 }
 
 impl From<TchError> for Error {
@@ -237,6 +262,25 @@ impl From<TchError> for Error {
 fn torch_message(text: &str) -> String {
     let end = text.find("Exception raised from").unwrap_or(text.len());
     text[..end].trim().to_owned()
+}
+
+/// How many letters must be inserted, removed or replaced to make one name of the other
+/// (Levenshtein's distance).
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut previous = i;
+        let mut left = i + 1;
+        for (cell, &to) in row.iter_mut().skip(1).zip(&b) {
+            let replaced = previous + usize::from(!from.eq_ignore_ascii_case(&to));
+            previous = *cell;
+            left = replaced.min(left + 1).min(previous + 1);
+            *cell = left;
+        }
+        row[0] = i + 1;
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 fn counted(count: usize, noun: &str) -> String {
@@ -273,6 +317,19 @@ mod tests {
                 .to_string()
                 .starts_with("fit: y: expected labels from 0 to 9")
         );
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let known = ["mean_squared_error", "mse", "huber"];
+        let message = |name: &str| Error::unknown_name("loss", name, &known).to_string();
+        assert_eq!(
+            message("mean_square_error"),
+            "unknown loss `mean_square_error`: expected one of mean_squared_error, mse, huber; \
+             did you mean `mean_squared_error`?"
+        );
+        assert!(message("Hubert").contains("did you mean `huber`?"));
+        assert!(message("zzzzzz").ends_with("mse, huber"));
     }
 
     #[test]

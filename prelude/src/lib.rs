@@ -56,6 +56,7 @@ mod optimizers;
 mod panics;
 mod random;
 mod regularizers;
+mod saving;
 mod shape;
 mod tensor;
 #[cfg(test)]
@@ -68,6 +69,7 @@ pub use device::{Versions, default_device, versions};
 pub use error::{Error, Result};
 pub use random::set_random_seed;
 
+pub use data::categorical::to_categorical;
 pub use data::split::train_test_split;
 pub use data::{TrainAndTest, fashion_mnist, mnist};
 pub use shape::Shape;
@@ -113,11 +115,22 @@ pub use model::weight::{AxisOrder, Weight};
 pub use regularizers::Regularizer;
 
 pub use losses::{
-    BinaryCrossentropy, CategoricalCrossentropy, IntoLoss, Loss, MeanAbsoluteError,
-    MeanSquaredError, SparseCategoricalCrossentropy,
+    BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, CosineSimilarity, CustomLoss,
+    Hinge, Huber, IntoLoss, KLDivergence, LogCosh, Loss, MeanAbsoluteError,
+    MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson,
+    SparseCategoricalCrossentropy, SquaredHinge,
 };
-pub use metrics::{Accuracy, IntoMetrics, Metric, MetricState, Named};
-pub use optimizers::{Adam, IntoOptimizer, Optimizer, SGD};
+pub use metrics::{
+    AUC, Accuracy, Averaging, BinaryAccuracy, CategoricalAccuracy, Curve, CustomMetric, F1Score,
+    FBetaScore, IntoMetrics, MeanIoU, Metric, MetricState, Named, Precision, Recall,
+    RootMeanSquaredError, SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy,
+    SummationMethod, TopKCategoricalAccuracy, confusion_matrix,
+};
+pub use optimizers::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, CosineDecay, CosineDecayRestarts, ExponentialDecay,
+    IntoOptimizer, InverseTimeDecay, LearningRate, LearningRateSchedule, Nadam, OneCycle,
+    Optimizer, PiecewiseConstantDecay, PolynomialDecay, RMSprop, SGD,
+};
 
 pub use training::arrays::Arrays;
 pub use training::callbacks::{

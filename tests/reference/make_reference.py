@@ -4,7 +4,7 @@ Run with Python 3.11, torch 2.11.0, keras 3.15.1 (on torch), scikit-learn and nu
 
     python make_reference.py
 
-It writes layers.json, losses.json, optimizers.json, split.json and summary.txt beside itself. Everything is seeded;
+It writes layers.json, step.json, split.json and summary.txt beside itself. Everything is seeded;
 running it again changes nothing.
 """
 
@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import sklearn
 import torch
-from keras import layers, losses, optimizers
+from keras import layers
 from sklearn.model_selection import train_test_split
 
 HERE = pathlib.Path(__file__).parent
@@ -146,48 +146,6 @@ def step_numbers():
     return out
 
 
-def loss_numbers():
-    logits, labels = normal(5, 4) * 3, random.randint(0, 4, size=5)
-    logits[0, 0] = 60.0  # Probabilities of 0 and 1 in 32 bits.
-    labels[0] = 1
-    one_hot = np.eye(4, dtype="float32")[labels]
-    probabilities = numpy(keras.ops.softmax(logits))
-    out = {"logits": logits, "labels": labels, "one_hot": one_hot, "probabilities": probabilities}
-    out["sparse_from_logits"] = numpy(losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits))
-    out["sparse"] = numpy(losses.SparseCategoricalCrossentropy()(labels, probabilities))
-    out["categorical_from_logits"] = numpy(losses.CategoricalCrossentropy(from_logits=True)(one_hot, logits))
-    out["categorical"] = numpy(losses.CategoricalCrossentropy()(one_hot, probabilities))
-    scores, yes = normal(6, 1) * 3, random.randint(0, 2, size=(6, 1)).astype("float32")
-    out |= {"scores": scores, "yes": yes}
-    out["binary_from_logits"] = numpy(losses.BinaryCrossentropy(from_logits=True)(yes, scores))
-    sigmoid = numpy(keras.ops.sigmoid(scores))
-    out["sigmoid"] = sigmoid
-    out["binary"] = numpy(losses.BinaryCrossentropy()(yes, sigmoid))
-    out["mean_squared_error"] = numpy(losses.MeanSquaredError()(yes, scores))
-    out["mean_absolute_error"] = numpy(losses.MeanAbsoluteError()(yes, scores))
-    return out
-
-
-def optimizer_numbers():
-    parameter = normal(7)
-    # From where epsilon decides to where it does not matter.
-    scale = np.array([1e-9, 1e-8, 1e-7, 1e-5, 1e-2, 1, 10], "float32")
-    gradients = [normal(7) * scale for _ in range(3)]
-    out = {"parameter": parameter} | {f"gradient_{i + 1}": g for i, g in enumerate(gradients)}
-    for name, optimizer in {
-        "adam": optimizers.Adam(),
-        "sgd": optimizers.SGD(),
-        "sgd_momentum": optimizers.SGD(0.1, momentum=0.9),
-        "sgd_nesterov": optimizers.SGD(0.1, momentum=0.9, nesterov=True),
-    }.items():
-        variable = keras.Variable(parameter)
-        optimizer.build([variable])
-        for i, gradient in enumerate(gradients):
-            optimizer.apply([keras.ops.convert_to_tensor(gradient)])
-            out[f"{name}_{i + 1}"] = numpy(variable)
-    return out
-
-
 def split_numbers():
     train, test = train_test_split(np.arange(60000), test_size=0.1, random_state=1)
     describe = lambda rows: {
@@ -224,7 +182,5 @@ def summary():
 
 write("layers", layer_numbers())
 write("step", step_numbers())
-write("losses", loss_numbers())
-write("optimizers", optimizer_numbers())
 split_numbers()
 summary()

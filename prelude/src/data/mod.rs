@@ -4,6 +4,7 @@
 //! Getting files from the network is not done here but by `torchbook data NAME`, which `folder.rs`
 //! starts when the cache is empty.
 
+pub(crate) mod categorical;
 pub mod fashion_mnist;
 mod folder;
 mod idx;

@@ -1,156 +1,98 @@
-//! Adam.
+//! Adam, and Adam with weight decay.
 
 use tch::Tensor;
 
-use super::Optimizer;
+use super::declaration::optimizer;
+use super::steps::{Moment, Rule, Slot, wrong_slots};
 use crate::Result;
 
-/// Adam: steps scaled by running averages of the gradient and of its square.
-///
-/// With `t` steps done, `m` and `v` the averages: `α = learning_rate · √(1 - β₂ᵗ) / (1 - β₁ᵗ)` and
-/// `weight -= α · m / (√v + ε)`. This ε ("epsilon hat" in the paper) is not the one of PyTorch,
-/// which is added after `v` has been corrected.
-///
-/// # Source
-/// Keras 3, keras/src/optimizers/adam.py: learning rate 0.001, β₁ 0.9, β₂ 0.999, ε 1e-7. Kingma and
-/// Ba 2014, section 2.
-#[derive(Debug)]
-pub struct Adam {
-    learning_rate: f64,
-    beta_1: f64,
-    beta_2: f64,
-    epsilon: f64,
-    steps: i32,
-    /// The averages m and v of each parameter.
-    averages: Vec<(Tensor, Tensor)>,
-}
-
-impl Default for Adam {
-    fn default() -> Self {
-        Adam::new()
-    }
-}
-
-impl Adam {
-    /// With Keras's defaults.
-    pub fn new() -> Self {
-        Adam {
-            learning_rate: 1e-3,
-            beta_1: 0.9,
-            beta_2: 0.999,
-            epsilon: 1e-7,
-            steps: 0,
-            averages: Vec::new(),
-        }
-    }
-
-    /// The step size; 0.001 without this call.
-    pub fn learning_rate(mut self, learning_rate: f64) -> Self {
-        self.learning_rate = learning_rate;
-        self
-    }
-
+optimizer! {
+    /// Adam: steps scaled by running averages of the gradient and of its square.
+    ///
+    /// With `t` steps done, `m` and `v` the averages: `α = learning_rate · √(1 - β₂ᵗ) / (1 - β₁ᵗ)` and
+    /// `weight -= α · m / (√v + ε)`. This ε ("epsilon hat" in the paper) is not the one of PyTorch,
+    /// which is added after `v` has been corrected.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let optimizer = Adam::new().learning_rate(CosineDecay::new(1e-3, 8440)).global_clipnorm(1.0);
+    /// ```
+    ///
+    /// # Source
+    /// Keras 3, keras/src/optimizers/adam.py: learning rate 0.001, β₁ 0.9, β₂ 0.999, ε 1e-7. Kingma and
+    /// Ba 2014, section 2; Reddi and others 2018 for `amsgrad`.
+    Adam, "adam", learning_rate: 0.001;
     /// How slowly the average of the gradient follows; 0.9 without this call.
-    pub fn beta_1(mut self, beta_1: f64) -> Self {
-        self.beta_1 = beta_1;
-        self
-    }
-
+    beta_1: f64 = 0.9;
     /// How slowly the average of its square follows; 0.999 without this call.
-    pub fn beta_2(mut self, beta_2: f64) -> Self {
-        self.beta_2 = beta_2;
-        self
-    }
-
+    beta_2: f64 = 0.999;
     /// Keeps the division from blowing up; 1e-7 without this call.
-    pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
-        self
-    }
+    epsilon: f64 = 1e-7;
+    /// Whether the largest average of the square so far is used.
+    amsgrad: bool = false;
 }
 
-impl Optimizer for Adam {
-    fn name(&self) -> &'static str {
-        "adam"
-    }
+optimizer! {
+    /// [`Adam`] that takes 0.4 % of the step size off each weight in each step.
+    ///
+    /// # Source
+    /// Keras 3, keras/src/optimizers/adamw.py: weight decay 0.004, the rest as [`Adam`]. Loshchilov and
+    /// Hutter 2017.
+    AdamW, "adamw", learning_rate: 0.001, weight_decay: 0.004;
+    /// How slowly the average of the gradient follows; 0.9 without this call.
+    beta_1: f64 = 0.9;
+    /// How slowly the average of its square follows; 0.999 without this call.
+    beta_2: f64 = 0.999;
+    /// Keeps the division from blowing up; 1e-7 without this call.
+    epsilon: f64 = 1e-7;
+    /// Whether the largest average of the square so far is used.
+    amsgrad: bool = false;
+}
 
-    fn apply(&mut self, parameters: &[Tensor], gradients: &[Tensor]) -> Result<()> {
-        let _guard = tch::no_grad_guard();
-        if self.averages.is_empty() {
-            let zeros =
-                |parameter: &Tensor| Ok((parameter.f_zeros_like()?, parameter.f_zeros_like()?));
-            self.averages = parameters.iter().map(zeros).collect::<Result<_>>()?;
-        }
-        self.steps += 1;
-        let correction =
-            (1.0 - self.beta_2.powi(self.steps)).sqrt() / (1.0 - self.beta_1.powi(self.steps));
-        let step = self.learning_rate * correction;
-        for ((parameter, gradient), (m, v)) in
-            parameters.iter().zip(gradients).zip(&mut self.averages)
-        {
-            let _ = m.f_lerp_(gradient, 1.0 - self.beta_1)?;
-            let _ = v.f_lerp_(&gradient.f_square()?, 1.0 - self.beta_2)?;
-            // The step goes into the divisor, since tch's addcdiv_ has no factor: one pass less
-            // over the weights.
-            let divisor = v
-                .f_sqrt()?
-                .f_add_scalar_(self.epsilon)?
-                .f_mul_scalar_(-1.0 / step)?;
-            let _ = parameter.shallow_clone().f_addcdiv_(m, &divisor)?;
-        }
-        Ok(())
-    }
+/// What both have in common.
+macro_rules! adams_rule {
+    ($name:ident) => {
+        impl Rule for $name {
+            fn slots(&self) -> Vec<Slot> {
+                let mut slots = vec![Slot::zeros("momentum"), Slot::zeros("velocity")];
+                if self.amsgrad {
+                    slots.push(Slot::zeros("velocity_hat"));
+                }
+                slots
+            }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
-    }
-
-    fn state_count(&self) -> i64 {
-        match self.averages.is_empty() {
-            true => 0,
-            // Keras counts the number of steps and the learning rate as well.
-            false => {
-                2 + self
-                    .averages
-                    .iter()
-                    .map(|(m, v)| (m.numel() + v.numel()) as i64)
-                    .sum::<i64>()
+            fn step(
+                &self,
+                moment: &Moment,
+                parameter: &mut Tensor,
+                gradient: &Tensor,
+                slots: &mut [Tensor],
+            ) -> Result<()> {
+                let [m, v, largest @ ..] = slots else {
+                    return Err(wrong_slots(stringify!($name)));
+                };
+                let _ = m.f_lerp_(gradient, 1.0 - self.beta_1)?;
+                let _ = v.f_lerp_(&gradient.f_square()?, 1.0 - self.beta_2)?;
+                if let [largest] = largest {
+                    let larger = largest.f_maximum(v)?;
+                    largest.f_copy_(&larger)?;
+                }
+                let v = largest.first().unwrap_or(v);
+                let correction = (1.0 - self.beta_2.powi(moment.step)).sqrt()
+                    / (1.0 - self.beta_1.powi(moment.step));
+                // The step goes into the divisor, since tch's addcdiv_ has no factor: one pass less
+                // over the weights.
+                let divisor = v
+                    .f_sqrt()?
+                    .f_add_scalar_(self.epsilon)?
+                    .f_mul_scalar_(-1.0 / (moment.learning_rate * correction))?;
+                let _ = parameter.f_addcdiv_(m, &divisor)?;
+                Ok(())
             }
         }
-    }
+    };
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{close, reference};
-
-    /// Three steps of Keras 3.15.1's Adam, with gradients from 1e-9 to 10 so that epsilon's place
-    /// shows.
-    #[test]
-    fn three_steps_equal_kerass() -> Result<()> {
-        let reference = reference("optimizers");
-        let parameter = reference.tensor("parameter");
-        let mut adam = Adam::new();
-        for step in 1..=3 {
-            let gradient = reference.tensor(&format!("gradient_{step}"));
-            adam.apply(&[parameter.shallow_clone()], &[gradient])?;
-            close(&parameter, &reference.tensor(&format!("adam_{step}")), 1e-6);
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn the_state_is_counted_as_by_keras() -> Result<()> {
-        let mut adam = Adam::new().learning_rate(0.1);
-        assert_eq!(adam.state_count(), 0);
-        let parameter = Tensor::zeros([3, 2], (tch::Kind::Float, tch::Device::Cpu));
-        adam.apply(&[parameter.shallow_clone()], &[parameter.ones_like()])?;
-        assert_eq!(adam.state_count(), 2 + 12);
-        Ok(())
-    }
-}
+adams_rule!(Adam);
+adams_rule!(AdamW);

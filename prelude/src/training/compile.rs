@@ -96,7 +96,7 @@ impl Measurements {
     pub(crate) fn update(&mut self, y: &[Tensor], outputs: &[ModelOutput]) -> Result<()> {
         for (_, output, state) in &mut self.0 {
             if let (Some(y), Some(output)) = (y.get(*output), outputs.get(*output)) {
-                state.update(y, output)?;
+                state.update(y, output, None)?;
             }
         }
         Ok(())

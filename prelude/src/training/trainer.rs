@@ -214,8 +214,7 @@ pub trait Trainer: Network {
     {
         let compiled = super::compile::compiled(self, "set_learning_rate")?;
         let mut optimizer = compiled.optimizer.borrow_mut();
-        optimizer.set_learning_rate(learning_rate);
-        Ok(())
+        optimizer.set_learning_rate(learning_rate)
     }
 }
 

@@ -89,8 +89,7 @@ impl<'a> Training<'a> {
         }
         let compiled = compiled(self.model, "set_learning_rate")?;
         let mut optimizer = compiled.optimizer.borrow_mut();
-        optimizer.set_learning_rate(learning_rate);
-        Ok(())
+        optimizer.set_learning_rate(learning_rate)
     }
 
     /// The number of the last epoch, counted from 1.

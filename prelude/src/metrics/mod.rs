@@ -1,0 +1,246 @@
+//! What is measured beside the loss, with Keras's names and weights.
+//!
+//! A metric describes what to measure; [`MetricState`] adds it up over an epoch, on the device, so
+//! that no batch waits for a number to be read.
+//!
+//! Here are the traits and Keras's names. Means over samples are in `mean.rs`, with `accuracy.rs`
+//! and `regression.rs` on top; what counts hits and misses is in `confusion.rs`, `auc.rs`,
+//! `f_score.rs` and `iou.rs`.
+
+mod accuracy;
+mod auc;
+mod confusion;
+mod custom;
+mod f_score;
+mod iou;
+mod mean;
+mod regression;
+
+use serde_json::{Value, json};
+use tch::Tensor;
+
+pub use accuracy::{
+    Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy,
+};
+pub use auc::{AUC, Curve, SummationMethod};
+pub use confusion::{Precision, Recall, confusion_matrix};
+pub use custom::CustomMetric;
+pub use f_score::{Averaging, F1Score, FBetaScore};
+pub use iou::MeanIoU;
+pub use regression::RootMeanSquaredError;
+
+use crate::losses::{
+    BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, CosineSimilarity, Hinge, Huber,
+    KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+    MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy, SquaredHinge,
+};
+use crate::model::layers::ModelOutput;
+use crate::saving::config::{from_class, unknown_class};
+use crate::{Error, Result};
+
+/// Something to measure while training and evaluating.
+pub trait Metric: Send {
+    /// The key in `History`, which gets `val_` in front for validation data.
+    fn name(&self) -> String;
+
+    /// Begins to measure: at each epoch's start, and for each evaluation.
+    fn start(&self) -> Box<dyn MetricState>;
+
+    /// Class and settings, as a saved model keeps them.
+    ///
+    /// # Errors
+    /// [`Error::NotSaveable`], unless it is overridden.
+    fn config(&self) -> Result<Value> {
+        Err(Error::NotSaveable {
+            what: format!("the metric `{}`", self.name()),
+            remedy: "after load_model, call compile(…) with it".into(),
+        })
+    }
+
+    /// The same under another key.
+    ///
+    /// ```
+    /// use torchbook::*;
+    /// // As in Keras's `metrics=['acc']`:
+    /// let metric = Accuracy.named("acc");
+    /// ```
+    fn named(self, name: &str) -> Named
+    where
+        Self: Sized + 'static,
+    {
+        Named {
+            name: name.to_owned(),
+            metric: Box::new(self),
+        }
+    }
+}
+
+/// A measurement in progress.
+pub trait MetricState: Send {
+    /// Adds a batch of targets `y` and outputs. Samples count by their weight, `(batch,)`, if there
+    /// are weights; Keras gives them to `weighted_metrics` only.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the two do not fit together.
+    fn update(
+        &mut self,
+        y: &Tensor,
+        output: &ModelOutput,
+        sample_weight: Option<&Tensor>,
+    ) -> Result<()>;
+
+    /// The value over all batches so far. Reading it waits for the device.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if the device has failed.
+    fn result(&self) -> Result<f64>;
+}
+
+/// A metric under a name of the user's choice. Made by [`Metric::named`].
+pub struct Named {
+    name: String,
+    metric: Box<dyn Metric>,
+}
+
+impl Metric for Named {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn start(&self) -> Box<dyn MetricState> {
+        self.metric.start()
+    }
+
+    fn config(&self) -> Result<Value> {
+        let mut config = self.metric.config()?;
+        config["name"] = json!(self.name);
+        Ok(config)
+    }
+}
+
+/// What `compile` accepts as metrics: `[Accuracy]`, a tuple of different ones, Keras's names as
+/// text (`["acc"]`), or `()` for none.
+pub trait IntoMetrics {
+    /// The metrics themselves.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] lists the names that are known.
+    fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>>;
+}
+
+impl<M: Metric + 'static, const N: usize> IntoMetrics for [M; N] {
+    fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+        Ok(self
+            .into_iter()
+            .map(|metric| Box::new(metric) as Box<dyn Metric>)
+            .collect())
+    }
+}
+
+impl<const N: usize> IntoMetrics for [&str; N] {
+    fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+        self.into_iter().map(by_name).collect()
+    }
+}
+
+impl IntoMetrics for () {
+    fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+        Ok(Vec::new())
+    }
+}
+
+impl IntoMetrics for Vec<Box<dyn Metric>> {
+    fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+        Ok(self)
+    }
+}
+
+macro_rules! tuple_of_metrics {
+    ($($metric:ident),+) => {
+        impl<$($metric: Metric + 'static),+> IntoMetrics for ($($metric,)+) {
+            #[expect(non_snake_case, reason = "type parameters name the bindings, too")]
+            fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+                let ($($metric,)+) = self;
+                Ok(vec![$(Box::new($metric)),+])
+            }
+        }
+    };
+}
+tuple_of_metrics!(A);
+tuple_of_metrics!(A, B);
+tuple_of_metrics!(A, B, C);
+tuple_of_metrics!(A, B, C, D);
+tuple_of_metrics!(A, B, C, D, E);
+tuple_of_metrics!(A, B, C, D, E, F);
+
+/// The list from which names, and what is saved, become metrics. A metric without a name here needs
+/// arguments and has none in Keras's `compile` either.
+macro_rules! known_metrics {
+    ($($metric:ident: $($text:literal)|*, $default:expr;)*) => {
+        /// By the name of a Keras function or class, such as `mse`. As in Keras, the name given is
+        /// the key in `History`.
+        fn by_name(name: &str) -> Result<Box<dyn Metric>> {
+            match name {
+                $($($text)|* => Ok(Box::new($default.named(name))),)*
+                _ => Err(Error::unknown_name("metric", name, NAMES)),
+            }
+        }
+
+        /// Keras's names and short forms.
+        const NAMES: &[&str] = &[$($($text),*),*];
+
+        /// Makes a metric from what [`Metric::config`] gave.
+        #[allow(dead_code, reason = "load_model will need it")]
+        pub(crate) fn from_config(config: &Value) -> Result<Box<dyn Metric>> {
+            let name = config.get("name").and_then(Value::as_str);
+            $(if let Some(metric) = from_class::<$metric>(config, stringify!($metric))? {
+                return Ok(match name {
+                    Some(name) => Box::new(metric.named(name)),
+                    None => Box::new(metric),
+                });
+            })*
+            match from_class::<MeanIoU>(config, "MeanIoU")? {
+                Some(metric) => Ok(Box::new(metric)),
+                None => Err(unknown_class("metric", config)),
+            }
+        }
+    };
+}
+
+known_metrics! {
+    Accuracy: "acc" | "accuracy", Accuracy;
+    SparseCategoricalAccuracy: "sparse_categorical_accuracy", SparseCategoricalAccuracy::new();
+    CategoricalAccuracy: "categorical_accuracy", CategoricalAccuracy::new();
+    BinaryAccuracy: "binary_accuracy", BinaryAccuracy::new();
+    TopKCategoricalAccuracy: "top_k_categorical_accuracy", TopKCategoricalAccuracy::new();
+    SparseTopKCategoricalAccuracy: "sparse_top_k_categorical_accuracy",
+        SparseTopKCategoricalAccuracy::new();
+    Precision: "precision", Precision::new();
+    Recall: "recall", Recall::new();
+    F1Score: "f1_score", F1Score::new();
+    FBetaScore: "fbeta_score", FBetaScore::new();
+    AUC: "auc", AUC::new();
+    RootMeanSquaredError: "root_mean_squared_error" | "rmse", RootMeanSquaredError::new();
+    MeanSquaredError: "mean_squared_error" | "mse", MeanSquaredError::new();
+    MeanAbsoluteError: "mean_absolute_error" | "mae", MeanAbsoluteError::new();
+    MeanAbsolutePercentageError: "mean_absolute_percentage_error" | "mape",
+        MeanAbsolutePercentageError::new();
+    MeanSquaredLogarithmicError: "mean_squared_logarithmic_error" | "msle",
+        MeanSquaredLogarithmicError::new();
+    CosineSimilarity: "cosine_similarity", CosineSimilarity::new();
+    LogCosh: "log_cosh" | "logcosh", LogCosh::new();
+    Huber: "huber", Huber::new();
+    KLDivergence: "kl_divergence" | "kld", KLDivergence::new();
+    Poisson: "poisson", Poisson::new();
+    Hinge: "hinge", Hinge::new();
+    SquaredHinge: "squared_hinge", SquaredHinge::new();
+    CategoricalHinge: "categorical_hinge", CategoricalHinge::new();
+    BinaryCrossentropy: "binary_crossentropy", BinaryCrossentropy::new();
+    CategoricalCrossentropy: "categorical_crossentropy", CategoricalCrossentropy::new();
+    SparseCategoricalCrossentropy: "sparse_categorical_crossentropy",
+        SparseCategoricalCrossentropy::new();
+}
+
+#[cfg(test)]
+mod tests;
