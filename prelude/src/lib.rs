@@ -81,6 +81,7 @@ pub use model::any_layer::AnyLayer;
 pub use model::functional::Model;
 pub use model::graph::{SymbolicTensor, Symbols};
 pub use model::layers::activations::{ELU, LeakyReLU, PReLU, ReLU, Softmax};
+pub use model::layers::attention::MultiHeadAttention;
 pub use model::layers::convolution::{
     conv1d::Conv1D, conv2d::Conv2D, conv2d_transpose::Conv2DTranspose,
     depthwise_conv2d::DepthwiseConv2D, separable_conv2d::SeparableConv2D,
@@ -89,6 +90,7 @@ pub use model::layers::dropout::{
     Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
 };
 pub use model::layers::embedding::Embedding;
+pub use model::layers::lambda::{Computed, Identity, Lambda, TimeDistributed, TorchModule};
 pub use model::layers::merging::{
     Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract,
 };
@@ -99,6 +101,12 @@ pub use model::layers::pooling::{
     AveragePooling1D, AveragePooling2D, GlobalAveragePooling1D, GlobalAveragePooling2D,
     GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D,
 };
+pub use model::layers::preprocessing::{CenterCrop, Normalization, Rescaling, Resizing};
+pub use model::layers::random_image::{
+    FillMode, FlipMode, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, Range,
+};
+pub use model::layers::recurrent::bidirectional::{Bidirectional, MergeMode};
+pub use model::layers::recurrent::{gru::GRU, lstm::LSTM, simple_rnn::SimpleRNN};
 pub use model::layers::reshaping::{
     Cropping1D, Cropping2D, Interpolation, Permute, RepeatVector, Reshape, UpSampling1D,
     UpSampling2D, ZeroPadding1D, ZeroPadding2D,

@@ -9,6 +9,7 @@
 pub(crate) mod activation;
 pub(crate) mod activations;
 pub(crate) mod arguments;
+pub(crate) mod attention;
 pub(crate) mod batch_normalization;
 pub(crate) mod convolution;
 pub(crate) mod declare;
@@ -17,9 +18,13 @@ pub(crate) mod dropout;
 pub(crate) mod embedding;
 pub(crate) mod flatten;
 pub(crate) mod input;
+pub(crate) mod lambda;
 pub(crate) mod merging;
 pub(crate) mod normalization;
 pub(crate) mod pooling;
+pub(crate) mod preprocessing;
+pub(crate) mod random_image;
+pub(crate) mod recurrent;
 pub(crate) mod registry;
 pub(crate) mod reshaping;
 

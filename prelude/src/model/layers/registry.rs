@@ -2,12 +2,14 @@
 
 use super::activations::{ELU, LeakyReLU, PReLU, ReLU, Softmax};
 use super::arguments::unknown_argument;
+use super::attention::MultiHeadAttention;
 use super::convolution::{
     conv1d::Conv1D, conv2d::Conv2D, conv2d_transpose::Conv2DTranspose,
     depthwise_conv2d::DepthwiseConv2D, separable_conv2d::SeparableConv2D,
 };
 use super::dropout::{Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D};
 use super::embedding::Embedding;
+use super::lambda::{Identity, TimeDistributed};
 use super::merging::{Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract};
 use super::normalization::{
     GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization,
@@ -16,6 +18,9 @@ use super::pooling::{
     AveragePooling1D, AveragePooling2D, GlobalAveragePooling1D, GlobalAveragePooling2D,
     GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D,
 };
+use super::preprocessing::{CenterCrop, Normalization, Rescaling, Resizing};
+use super::random_image::{RandomFlip, RandomRotation, RandomTranslation, RandomZoom};
+use super::recurrent::{bidirectional::Bidirectional, gru::GRU, lstm::LSTM, simple_rnn::SimpleRNN};
 use super::reshaping::{
     Cropping1D, Cropping2D, Permute, RepeatVector, Reshape, UpSampling1D, UpSampling2D,
     ZeroPadding1D, ZeroPadding2D,
@@ -54,7 +59,9 @@ classes!(
     Average,
     AveragePooling1D,
     AveragePooling2D,
+    Bidirectional,
     BatchNormalization,
+    CenterCrop,
     Concatenate,
     Conv1D,
     Conv2D,
@@ -75,24 +82,37 @@ classes!(
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GroupNormalization,
+    GRU,
+    Identity,
     LayerNormalization,
     LeakyReLU,
+    LSTM,
     Maximum,
     MaxPooling1D,
     MaxPooling2D,
     Minimum,
+    MultiHeadAttention,
     Multiply,
+    Normalization,
     Permute,
     PReLU,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
     ReLU,
     RepeatVector,
+    Rescaling,
     Reshape,
+    Resizing,
     RMSNormalization,
     SeparableConv2D,
+    SimpleRNN,
     Softmax,
     SpatialDropout1D,
     SpatialDropout2D,
     Subtract,
+    TimeDistributed,
     UnitNormalization,
     UpSampling1D,
     UpSampling2D,

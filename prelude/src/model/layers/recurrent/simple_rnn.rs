@@ -1,0 +1,65 @@
+//! The plain recurrent layer.
+
+use tch::{Device, Tensor};
+
+use super::{Cell, Options, cell_fields, linear, output_shapes, recurrent_layer, run};
+use crate::initializers::Initializer;
+use crate::model::layers::convolution::sequence_shape;
+use crate::model::layers::declare::{declared, layer};
+use crate::model::layers::{Function, Layer, ModelOutput, built, only_output};
+use crate::model::weight::Weight;
+use crate::regularizers::Regularizer;
+use crate::{Mode, Result, Shape};
+
+recurrent_layer! {
+    /// A layer whose output goes back into it with the next step:
+    /// `state = activation(input · kernel + state · recurrent_kernel + bias)`.
+    ///
+    /// # Shapes
+    /// - input: `(batch, steps, channels)`, then the initial state `(batch, units)` if there is one
+    /// - output: `(batch, units)`, or `(batch, steps, units)` with `return_sequences`
+    /// - weights: kernel `(channels, units)`, recurrent_kernel `(units, units)`, bias `(units,)`
+    ///
+    /// # Source
+    /// Keras 3, keras/src/layers/rnn/simple_rnn.py.
+    SimpleRNN {}
+}
+
+impl SimpleRNN {
+    const CELL: &'static str = "simple_rnn_cell";
+
+    fn build_cell(&mut self, input: &Shape, device: Device) -> Result<()> {
+        self.build_kernels(input, 1, device)?;
+        if self.use_bias {
+            self.set_bias(Weight::new(
+                "bias",
+                self.units,
+                self.bias_initializer,
+                device,
+            )?);
+        }
+        Ok(())
+    }
+}
+
+impl Cell for SimpleRNN {
+    const CLASS: &'static str = "SimpleRNN";
+    const STATES: usize = 1;
+
+    cell_fields!();
+
+    fn project(&self, inputs: &Tensor) -> Result<Tensor> {
+        linear(
+            inputs,
+            built(Self::CLASS, &self.kernel)?,
+            self.bias.as_ref().map(Weight::tensor),
+        )
+    }
+
+    fn step(&self, input: &Tensor, carried: &Tensor, _state: &[Tensor]) -> Result<Vec<Tensor>> {
+        let recurrent = built(Self::CLASS, &self.recurrent_kernel)?;
+        Ok(vec![
+            self.activation.apply(&input.f_addmm(carried, recurrent)?)?,
+        ])
+    }
+}
