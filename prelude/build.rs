@@ -1,4 +1,5 @@
-//! Links `libtorchbook.so` so that cells, which are separate shared objects, can use it.
+//! Compiles `native/` and links `libtorchbook.so` so that cells, which are separate shared objects,
+//! can use it.
 //!
 //! What libtorch is and where it comes from is decided before: by torch-sys's own build script,
 //! which hands its folder over in `DEP_TCH_LIBTORCH_LIB`.
@@ -40,8 +41,23 @@ fn main() {
     if libtorch.join("libtorch_cuda.so").exists() {
         println!("cargo:rustc-link-arg=-ltorch_cuda");
     }
+    compile_native(&libtorch);
     let version = libtorch_version(&libtorch).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo:rustc-env=TORCHBOOK_LIBTORCH_VERSION={version}");
+}
+
+/// What tch does not bind, against the headers that torch-sys was compiled with.
+fn compile_native(libtorch: &Path) {
+    println!("cargo:rerun-if-changed=native");
+    let include = libtorch.with_file_name("include");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .include(include)
+        // libtorch's headers are not ours to warn about.
+        .warnings(false)
+        .file("native/torchbook_native.cpp")
+        .compile("torchbook_native");
 }
 
 /// The version that libtorch's header states, such as `2.11.0`; `None` if the header says none.

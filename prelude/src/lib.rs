@@ -52,6 +52,7 @@ mod initializers;
 mod losses;
 mod metrics;
 mod model;
+mod native;
 mod optimizers;
 mod panics;
 mod random;

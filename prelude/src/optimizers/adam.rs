@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::declaration::optimizer;
 use super::steps::{Moment, Rule, Slot, wrong_slots};
 use crate::Result;
+use crate::native::{AdamAverages, fused_adam};
 
 optimizer! {
     /// Adam: steps scaled by running averages of the gradient and of its square.
@@ -73,23 +74,22 @@ macro_rules! adams_rule {
                 let [m, v, largest @ ..] = slots else {
                     return Err(wrong_slots(stringify!($name)));
                 };
-                let _ = m.f_lerp_(gradient, 1.0 - self.beta_1)?;
-                let _ = v.f_lerp_(&gradient.f_square()?, 1.0 - self.beta_2)?;
-                if let [largest] = largest {
-                    let larger = largest.f_maximum(v)?;
-                    largest.f_copy_(&larger)?;
-                }
-                let v = largest.first().unwrap_or(v);
-                let correction = (1.0 - self.beta_2.powi(moment.step)).sqrt()
-                    / (1.0 - self.beta_1.powi(moment.step));
-                // The step goes into the divisor, since tch's addcdiv_ has no factor: one pass less
-                // over the weights.
-                let divisor = v
-                    .f_sqrt()?
-                    .f_add_scalar_(self.epsilon)?
-                    .f_mul_scalar_(-1.0 / (moment.learning_rate * correction))?;
-                let _ = parameter.f_addcdiv_(m, &divisor)?;
-                Ok(())
+                // libtorch adds epsilon after the correction of v, Keras before: divided by it, ours
+                // is theirs.
+                let correction = (1.0 - self.beta_2.powi(moment.step)).sqrt();
+                let averages = AdamAverages {
+                    mean: m,
+                    square: v,
+                    largest: largest.first(),
+                };
+                fused_adam(
+                    parameter,
+                    gradient,
+                    &averages,
+                    moment,
+                    (self.beta_1, self.beta_2),
+                    self.epsilon / correction,
+                )
             }
         }
     };

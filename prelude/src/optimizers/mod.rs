@@ -32,6 +32,7 @@ pub use schedules::{
     PiecewiseConstantDecay, PolynomialDecay,
 };
 pub use sgd::SGD;
+pub(crate) use steps::Moment;
 
 use crate::saving::config::{from_class, unknown_class};
 use crate::{Error, Result};

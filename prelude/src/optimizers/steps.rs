@@ -113,10 +113,10 @@ pub(super) struct State {
 }
 
 /// What a formula needs to know about the step it takes.
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// Counted from 1.
-    pub(super) step: i32,
-    pub(super) learning_rate: f64,
+    pub(crate) step: i32,
+    pub(crate) learning_rate: f64,
 }
 
 /// A tensor that is kept for each parameter.
