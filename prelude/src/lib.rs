@@ -158,8 +158,10 @@ pub use display::input::{input, password};
 pub use display::value::EvcxrDisplay;
 pub use display::{DisplayHandle, Rich, clear_output};
 pub use figures::{
-    ArrayLike, Colormap, Drawing, DrawingRoot, Figure, GridSize, ImageGrid, Predictions, bar,
-    box_plot, heatmap, hist, imshow, plot, scatter, show_batch, show_grid, show_predictions,
+    ArrayLike, ClassScores, ClassificationReport, Colormap, Confused, ConfusionMatrix, Drawing,
+    DrawingRoot, Figure, GridSize, ImageGrid, Predictions, TopLoss, bar, box_plot,
+    classification_report, confusion_matrix, heatmap, hist, imshow, plot, scatter, show_batch,
+    show_grid, show_predictions, show_top_losses, top_losses,
 };
 
 pub use plotters;

@@ -65,6 +65,15 @@ impl Reference {
         self.tensor(name).double_value(&[])
     }
 
+    /// A text.
+    #[track_caller]
+    pub(crate) fn text(&self, name: &str) -> &str {
+        match self.0[name].as_str() {
+            Some(text) => text,
+            None => panic!("no text {name}"),
+        }
+    }
+
     /// Arrays `{stem}_0`, `{stem}_1`, … as far as they go.
     pub(crate) fn tensors(&self, stem: &str) -> Vec<Tensor> {
         let names = (0..).map(|i| format!("{stem}_{i}"));

@@ -7,6 +7,7 @@
 mod array;
 mod axes;
 mod charts;
+mod classification;
 mod colormap;
 mod colours;
 mod drawing;
@@ -24,6 +25,10 @@ mod svg;
 
 pub use array::ArrayLike;
 pub use charts::{bar, box_plot, heatmap, hist, imshow, plot, scatter};
+pub use classification::{
+    ClassScores, ClassificationReport, Confused, ConfusionMatrix, TopLoss, classification_report,
+    confusion_matrix, show_top_losses, top_losses,
+};
 pub use colormap::Colormap;
 pub use drawing::{Drawing, DrawingRoot};
 pub use figure::Figure;
