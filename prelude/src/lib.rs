@@ -159,9 +159,10 @@ pub use display::value::EvcxrDisplay;
 pub use display::{DisplayHandle, Rich, clear_output};
 pub use figures::{
     ArrayLike, ClassScores, ClassificationReport, Colormap, Confused, ConfusionMatrix, Drawing,
-    DrawingRoot, Figure, GridSize, ImageGrid, Predictions, TopLoss, bar, box_plot,
-    classification_report, confusion_matrix, heatmap, hist, imshow, plot, scatter, show_batch,
-    show_grid, show_predictions, show_top_losses, top_losses,
+    DrawingRoot, Figure, GridSize, ImageGrid, Predictions, Projection, TopLoss, bar, box_plot,
+    classification_report, heatmap, hist, imshow, layer_output, pca, plot, scatter, show_batch,
+    show_embeddings, show_feature_maps, show_filters, show_grid, show_predictions, show_top_losses,
+    top_losses,
 };
 
 pub use plotters;

@@ -16,8 +16,10 @@ pub(crate) mod font;
 mod histogram;
 mod image_grid;
 mod images;
+mod layer_views;
 mod picture;
 mod png;
+mod projection;
 mod raster;
 mod save;
 mod scene;
@@ -27,10 +29,12 @@ pub use array::ArrayLike;
 pub use charts::{bar, box_plot, heatmap, hist, imshow, plot, scatter};
 pub use classification::{
     ClassScores, ClassificationReport, Confused, ConfusionMatrix, TopLoss, classification_report,
-    confusion_matrix, show_top_losses, top_losses,
+    show_top_losses, top_losses,
 };
 pub use colormap::Colormap;
 pub use drawing::{Drawing, DrawingRoot};
 pub use figure::Figure;
 pub use image_grid::{GridSize, ImageGrid};
 pub use images::{Predictions, show_batch, show_grid, show_predictions};
+pub use layer_views::{layer_output, show_feature_maps, show_filters};
+pub use projection::{Projection, pca, show_embeddings};

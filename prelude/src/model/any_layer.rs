@@ -39,6 +39,8 @@ struct Placed {
     outputs: Option<Vec<Shape>>,
     /// How often it was called in graphs.
     calls: usize,
+    /// What it has computed last, while somebody watches.
+    watched: Option<Vec<Tensor>>,
 }
 
 impl<L: Layer + 'static> From<L> for AnyLayer {
@@ -48,6 +50,7 @@ impl<L: Layer + 'static> From<L> for AnyLayer {
             trainable: layer.starts_trainable(),
             outputs: None,
             calls: 0,
+            watched: None,
             layer: Box::new(layer),
         })))
     }
@@ -186,7 +189,27 @@ impl AnyLayer {
         inputs: &[Tensor],
         mode: Mode,
     ) -> Result<Vec<ModelOutput>> {
-        self.lock().layer.forward_all(inputs, mode)
+        let mut placed = self.lock();
+        let outputs = placed.layer.forward_all(inputs, mode)?;
+        if let Some(watched) = &mut placed.watched {
+            *watched = outputs
+                .iter()
+                .map(ModelOutput::activated)
+                .collect::<Result<_>>()?;
+        }
+        Ok(outputs)
+    }
+
+    /// What the layer computes while `compute` runs a model that it is in, final activation
+    /// included; of its last call, if there are several, and nothing if there is none.
+    pub(crate) fn outputs_during(
+        &self,
+        compute: impl FnOnce() -> Result<()>,
+    ) -> Result<Vec<Tensor>> {
+        self.lock().watched = Some(Vec::new());
+        let computed = compute();
+        let watched = self.lock().watched.take();
+        computed.map(|()| watched.unwrap_or_default())
     }
 
     /// Puts the layer behind `inputs` in a graph, and builds it. Called again it is the same layer,

@@ -9,9 +9,29 @@ use crate::Result;
 use crate::display::Rich;
 use crate::figures::Figure;
 
+const PLACE: &str = "ConfusionMatrix";
+
 /// How many samples of each true class got each prediction.
 ///
-/// As the last expression of a cell it is shown as a figure.
+/// As the last expression of a cell it is shown as a figure; the counts alone are also
+/// [`confusion_matrix`](crate::confusion_matrix)'s.
+///
+/// # Source
+/// scikit-learn, `metrics.confusion_matrix`: rows are true classes, and only classes that occur have
+/// one.
+///
+/// # Example
+/// ```
+/// use torchbook::*;
+///
+/// let y_true = Tensor::from_slice(&[0i64, 0, 1, 1, 1]);
+/// let y_pred = Tensor::from_slice(&[0i64, 1, 1, 1, 0]);
+/// let matrix = ConfusionMatrix::new(&y_true, &y_pred)?.class_names(["cat", "dog"])?;
+/// assert_eq!(matrix.count(1, 0), 1);
+/// assert_eq!(matrix.most_confused(1)[0].truth, "cat");
+/// matrix.show()?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct ConfusionMatrix {
     pairs: Pairs,
@@ -29,40 +49,25 @@ pub struct Confused {
     pub count: u64,
 }
 
-/// Counts how many samples of each true class got each prediction.
-///
-/// # Shapes
-/// `y_true` and `y_pred` each: class numbers `(n,)` or `(n, 1)`, scores or one-hot rows
-/// `(n, classes)`, or probabilities of class 1 `(n, 1)`
-///
-/// # Errors
-/// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) for other shapes, [`Error::LengthMismatch`](crate::Error::LengthMismatch) unless they are equally many,
-/// [`Error::EmptyData`](crate::Error::EmptyData) without samples.
-///
-/// # Source
-/// scikit-learn, `metrics.confusion_matrix`: rows are true classes, and only classes that occur have
-/// one.
-///
-/// # Example
-/// ```
-/// use torchbook::*;
-///
-/// let y_true = Tensor::from_slice(&[0i64, 0, 1, 1, 1]);
-/// let y_pred = Tensor::from_slice(&[0i64, 1, 1, 1, 0]);
-/// let matrix = confusion_matrix(&y_true, &y_pred)?.class_names(["cat", "dog"])?;
-/// assert_eq!(matrix.count(1, 0), 1);
-/// assert_eq!(matrix.most_confused(1)[0].truth, "cat");
-/// matrix.show()?;
-/// # Ok::<(), Error>(())
-/// ```
-pub fn confusion_matrix(y_true: &Tensor, y_pred: &Tensor) -> Result<ConfusionMatrix> {
-    Ok(ConfusionMatrix {
-        pairs: Pairs::of("confusion_matrix", y_true, y_pred)?,
-        normalized: false,
-    })
-}
-
 impl ConfusionMatrix {
+    /// Counts how many samples of each true class got each prediction.
+    ///
+    /// # Shapes
+    /// `y_true` and `y_pred` each: class numbers `(n,)` or `(n, 1)`, scores or one-hot rows
+    /// `(n, classes)`, or probabilities of class 1 `(n, 1)`
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) for other shapes,
+    /// [`Error::LengthMismatch`](crate::Error::LengthMismatch) unless they are equally many,
+    /// [`Error::EmptyData`](crate::Error::EmptyData) without samples,
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for more than 1,000 classes.
+    pub fn new(y_true: &Tensor, y_pred: &Tensor) -> Result<Self> {
+        Ok(ConfusionMatrix {
+            pairs: Pairs::of(PLACE, y_true, y_pred)?,
+            normalized: false,
+        })
+    }
+
     /// Names of the classes, that of class 0 first.
     ///
     /// # Errors
@@ -71,7 +76,7 @@ impl ConfusionMatrix {
         mut self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Self> {
-        self.pairs = self.pairs.named("confusion_matrix", names)?;
+        self.pairs = self.pairs.named(PLACE, names)?;
         Ok(self)
     }
 
@@ -210,7 +215,7 @@ mod tests {
         for name in ["ten", "three"] {
             let truth = reference.tensor(&format!("{name}_true"));
             let predicted = reference.tensor(&format!("{name}_predicted"));
-            let matrix = confusion_matrix(&truth, &predicted.reshape([-1, 1]))?;
+            let matrix = ConfusionMatrix::new(&truth, &predicted.reshape([-1, 1]))?;
             let expected = reference.tensor(&format!("{name}_matrix"));
             assert_eq!(matrix.to_tensor(), expected.to_int64());
         }
@@ -221,7 +226,7 @@ mod tests {
     fn the_most_frequent_mistakes_come_first() -> Result<()> {
         let truth = Tensor::from_slice(&[4i64, 4, 4, 9, 9, 7]);
         let predicted = Tensor::from_slice(&[9i64, 9, 4, 4, 9, 4]);
-        let matrix = confusion_matrix(&truth, &predicted)?;
+        let matrix = ConfusionMatrix::new(&truth, &predicted)?;
         let written: Vec<String> = matrix
             .most_confused(1)
             .iter()
@@ -242,7 +247,7 @@ mod tests {
     fn the_matrix_has_names_shares_and_a_text() -> Result<()> {
         let truth = Tensor::from_slice(&[0i64, 0, 1, 1]);
         let predicted = Tensor::from_slice(&[0i64, 1, 1, 1]);
-        let matrix = confusion_matrix(&truth, &predicted)?.class_names(["cat", "dog"])?;
+        let matrix = ConfusionMatrix::new(&truth, &predicted)?.class_names(["cat", "dog"])?;
         assert_eq!(
             matrix.to_string(),
             "75.00 % of 4 right\n     cat  dog\ncat    1    1\ndog    0    2\nx: predicted, y: true"
@@ -260,7 +265,7 @@ mod tests {
             .to_string();
         assert_eq!(
             error,
-            "confusion_matrix: class_names: expected a name for class 1, received 1 names, for classes from 0"
+            "ConfusionMatrix: class_names: expected a name for class 1, received 1 names, for classes from 0"
         );
         Ok(())
     }
@@ -268,10 +273,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let labels = Tensor::from_slice(&[0i64, 1]);
-        assert!(confusion_matrix(&labels, &labels.narrow(0, 0, 1)).is_err());
-        assert!(confusion_matrix(&labels.narrow(0, 0, 0), &labels.narrow(0, 0, 0)).is_err());
+        assert!(ConfusionMatrix::new(&labels, &labels.narrow(0, 0, 1)).is_err());
+        assert!(ConfusionMatrix::new(&labels.narrow(0, 0, 0), &labels.narrow(0, 0, 0)).is_err());
         let many = Tensor::arange(2000, (tch::Kind::Int64, tch::Device::Cpu));
-        let error = confusion_matrix(&many, &many)
+        let error = ConfusionMatrix::new(&many, &many)
             .expect_err("no classes")
             .to_string();
         assert!(

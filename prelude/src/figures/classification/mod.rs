@@ -6,7 +6,7 @@ mod confusion;
 mod report;
 mod top_losses;
 
-pub use confusion::{Confused, ConfusionMatrix, confusion_matrix};
+pub use confusion::{Confused, ConfusionMatrix};
 pub use report::{ClassScores, ClassificationReport, classification_report};
 pub use top_losses::{TopLoss, show_top_losses, top_losses};
 

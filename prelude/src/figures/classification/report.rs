@@ -33,10 +33,10 @@ pub struct ClassScores {
 /// Computes precision, recall and F1 of each class.
 ///
 /// # Shapes
-/// As [`confusion_matrix`](crate::confusion_matrix).
+/// As [`ConfusionMatrix::new`](crate::ConfusionMatrix::new).
 ///
 /// # Errors
-/// As [`confusion_matrix`](crate::confusion_matrix).
+/// As [`ConfusionMatrix::new`](crate::ConfusionMatrix::new).
 ///
 /// # Source
 /// scikit-learn, `metrics.classification_report` with `zero_division=0`.
