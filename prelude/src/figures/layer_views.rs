@@ -229,7 +229,7 @@ fn grid_size(images: i64) -> GridSize {
     let shown = images.min(MOST);
     let columns = match shown {
         ..=8 => shown,
-        ..=32 => 8,
+        9..=32 => 8,
         _ => COLUMNS,
     };
     (

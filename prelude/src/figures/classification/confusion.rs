@@ -39,7 +39,7 @@ pub struct ConfusionMatrix {
 }
 
 /// Two classes that are confused: see [`ConfusionMatrix::most_confused`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Confused {
     /// The true class's name, or number.
     pub truth: String,
@@ -200,6 +200,13 @@ impl fmt::Display for Confused {
             count,
         } = self;
         write!(f, "{truth} taken for {predicted}: {count} times")
+    }
+}
+
+/// As [`Display`](fmt::Display), so that a list of them reads well.
+impl fmt::Debug for Confused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
