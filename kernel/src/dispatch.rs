@@ -52,7 +52,9 @@ async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
         Content::InspectRequest(_) => {
             json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
         }
-        Content::HistoryRequest(_) => json!({ "status": "ok", "history": [] }),
+        _ if request.message_type() == "history_request" => {
+            handlers::history::reply(&kernel, messages::content(&request)).await
+        }
         Content::CommInfoRequest(_) => handlers::comm::info(),
         Content::CommOpen(open) => {
             handlers::comm::open(&kernel, &request, open).await;

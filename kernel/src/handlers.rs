@@ -5,6 +5,7 @@
 pub mod comm;
 pub mod complete;
 pub mod execute;
+pub mod history;
 pub mod is_complete;
 pub mod kernel_info;
 pub mod shutdown;

@@ -10,6 +10,7 @@ pub mod cli;
 
 pub mod dispatch;
 pub mod handlers;
+pub mod history;
 pub mod messages;
 pub mod parent;
 pub mod processes;

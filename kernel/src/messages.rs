@@ -53,6 +53,16 @@ fn without_parent(msg_type: &str, content: Value) -> JupyterMessage {
     message
 }
 
+/// A message's content as it was sent.
+#[must_use]
+pub fn content(message: &JupyterMessage) -> Value {
+    match &message.content {
+        JupyterMessageContent::UnknownMessage(unknown) => unknown.content.clone(),
+        // Content that was read can be written.
+        known => serde_json::to_value(known).unwrap_or_default(),
+    }
+}
+
 /// The type of the reply to a request type.
 #[must_use]
 pub fn reply_type(request_type: &str) -> String {

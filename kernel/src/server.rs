@@ -7,6 +7,7 @@
 use crate::dispatch;
 use crate::evaluator::{CellError, CellIo, Evaluator, Interrupter, Outcome};
 use crate::handlers::usage::UsageMeter;
+use crate::history::History;
 use crate::messages;
 use crate::session::Session;
 use crate::sockets::replays::SeenIds;
@@ -143,6 +144,7 @@ impl Kernel {
 pub async fn serve(
     connection: &ConnectionInfo,
     make_evaluator: MakeEvaluator,
+    history: History,
 ) -> anyhow::Result<()> {
     let id = uuid::Uuid::new_v4().to_string();
     let bind = |name: &str| format!("cannot bind the {name} socket on {}", connection.ip);
@@ -171,6 +173,7 @@ pub async fn serve(
     let session = Arc::new(Session::new(
         iopub.clone(),
         Stdin::start(stdin_requests, stdin_replies),
+        history,
     ));
 
     let (jobs, job_queue) = std::sync::mpsc::channel();

@@ -4,6 +4,7 @@
 //! request it belongs to. It decides nothing; [`crate::handlers`] do.
 
 use crate::evaluator::{CellIo, InputRefused, Output, StreamName};
+use crate::history::History;
 use crate::messages;
 use crate::sockets::{iopub::Iopub, stdin::Stdin};
 use jupyter_protocol::JupyterMessage;
@@ -18,21 +19,25 @@ pub struct Cell {
     pub allow_stdin: bool,
     /// A silent cell's value is not shown.
     pub silent: bool,
+    /// Whether the history keeps the cell and its value.
+    pub in_history: bool,
 }
 
 /// Shared state of a kernel that is serving.
 pub struct Session {
     pub iopub: Iopub,
     pub stdin: Stdin,
+    pub history: History,
     cell: Mutex<Option<Cell>>,
 }
 
 impl Session {
     /// A session without a cell.
-    pub fn new(iopub: Iopub, stdin: Stdin) -> Session {
+    pub fn new(iopub: Iopub, stdin: Stdin, history: History) -> Session {
         Session {
             iopub,
             stdin,
+            history,
             cell: Mutex::new(None),
         }
     }
@@ -63,6 +68,12 @@ impl Session {
 impl CellIo for Session {
     fn publish(&self, output: Output) {
         let cell = self.cell();
+        if let (Output::Result { data, .. }, Some(cell)) = (&output, &cell)
+            && cell.in_history
+            && let Some(text) = data.get("text/plain").and_then(Value::as_str)
+        {
+            self.history.output(cell.execution_count, text);
+        }
         if let Some((msg_type, content)) = message(output, cell.as_ref()) {
             let parent = cell.as_ref().map(|cell| &cell.request);
             self.iopub

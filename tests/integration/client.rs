@@ -96,6 +96,8 @@ impl Client {
             .arg("--connection-file")
             .arg(&file)
             .args(arguments)
+            // Not the user's.
+            .env("TORCHBOOK_HISTORY", folder.path().join("history.sqlite"))
             .env("JPY_PARENT_PID", std::process::id().to_string())
             .stdin(Stdio::null());
         configure(&mut command);

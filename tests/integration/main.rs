@@ -5,6 +5,7 @@
 //! | `client.rs` | (the client) | |
 //! | `execute.rs` | execute requests: counts, outputs, errors, aborts | scripted |
 //! | `requests.rs` | every other request type, control and heartbeat | scripted |
+//! | `requests_history.rs` | history: what is kept, and how it is found | scripted |
 //! | `hostile.rs` | what must not be answered | scripted |
 //! | `fuzz.rs` | a hundred thousand malformed messages | scripted |
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
@@ -20,3 +21,4 @@ mod execute;
 mod fuzz;
 mod hostile;
 mod requests;
+mod requests_history;

@@ -2,6 +2,7 @@
 
 use crate::evaluator::evcxr::EvcxrEvaluator;
 use crate::evaluator::scripted::ScriptedEvaluator;
+use crate::history::History;
 use crate::processes;
 use crate::server::{self, MakeEvaluator};
 use crate::setup::kernel_folder::{KernelFolder, KernelFolderGuard};
@@ -38,12 +39,13 @@ pub fn run(arguments: &KernelArguments) -> anyhow::Result<()> {
         let (make_evaluator, guard) = evcxr_evaluator()?;
         (make_evaluator, Some(guard))
     };
+    let history = History::start(History::file_of(&Environment::of_process()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    let result = runtime.block_on(server::serve(&connection, make_evaluator));
+    let result = runtime.block_on(server::serve(&connection, make_evaluator, history));
     end_descendants();
     if let Some(guard) = guard {
         guard.remove();

@@ -18,7 +18,11 @@ pub async fn execute(kernel: &Kernel, request: &JupyterMessage, execute: &Execut
         execution_count,
         allow_stdin: execute.allow_stdin,
         silent: execute.silent,
+        in_history: counts,
     });
+    if counts {
+        kernel.session.history.input(execution_count, &execute.code);
+    }
     if !execute.silent {
         let input = json!({ "code": execute.code, "execution_count": execution_count });
         iopub

@@ -138,6 +138,8 @@ impl KernelProcess {
             .args(arguments)
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             // A kernel that finds its parent gone should end; ipykernel knows the same name.
+            // What a person types is worth keeping, a notebook that is executed again is not.
+            .env(crate::history::FILE_VARIABLE, ":memory:")
             .env("JPY_PARENT_PID", std::process::id().to_string())
             .current_dir(folder)
             .stdin(Stdio::null())
