@@ -9,10 +9,14 @@ pub mod database;
 use database::Database;
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Environment variable with the file that holds the history, or `:memory:` for none.
 pub const FILE_VARIABLE: &str = "TORCHBOOK_HISTORY";
+
+/// How long a kernel that ends waits for its history.
+const PARTING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Longer results are cut: a history is for reading, not for keeping data.
 const LONGEST_OUTPUT: usize = 64 * 1024;
@@ -108,6 +112,14 @@ impl History {
         let (answer, entries) = oneshot::channel();
         self.send(Message::Find(query, answer));
         entries.await.unwrap_or_default()
+    }
+
+    /// Returns when everything so far is kept, or another kernel has blocked the file for too long.
+    pub async fn flush(&self) {
+        let kept = self.find(Query::Tail { n: 0 });
+        if tokio::time::timeout(PARTING_PATIENCE, kept).await.is_err() {
+            tracing::warn!("the kernel ends before its history is kept");
+        }
     }
 
     fn send(&self, message: Message) {

@@ -215,7 +215,7 @@ pub async fn serve(
     {
         tracing::warn!("a client does not read its IOPub messages; the last ones are lost");
     }
-    tokio::time::sleep(LINGER).await;
+    tokio::join!(kernel.session.history.flush(), tokio::time::sleep(LINGER));
     if let Some(interrupter) = kernel.interrupter.get() {
         interrupter.kill();
     }

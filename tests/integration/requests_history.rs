@@ -82,21 +82,30 @@ fn the_next_kernel_finds_the_cells_of_the_one_before() {
     let environment = [("TORCHBOOK_HISTORY", file.to_str().unwrap())];
     let mut first = Client::start(&["--scripted"], &environment);
     let mut second = Client::start(&["--scripted"], &environment);
+    // A question waits until what came before is on disk.
     first.run("result 1");
+    tail(&mut first, 1);
     second.run("result 2");
     first.run("result 1");
+    tail(&mut first, 1);
     assert_eq!(
         tail(&mut second, 9),
         json!([[1, 1, "result 1"], [1, 2, "result 1"], [2, 1, "result 2"]]),
         "two kernels at once share the file"
     );
+    second.run("result 3");
     assert!(first.shut_down().success());
     assert!(second.shut_down().success());
 
     let mut third = Client::start(&["--scripted"], &environment);
-    third.run("result 3");
+    assert_eq!(
+        tail(&mut third, 1),
+        json!([[2, 2, "result 3"]]),
+        "a kernel ends when its last cell is kept"
+    );
+    third.run("result 4");
     let range = |session: i64| json!({ "hist_access_type": "range", "session": session, "start": 1, "stop": 2 });
-    assert_eq!(history(&mut third, range(0)), json!([[3, 1, "result 3"]]));
+    assert_eq!(history(&mut third, range(0)), json!([[3, 1, "result 4"]]));
     assert_eq!(history(&mut third, range(-1)), json!([[2, 1, "result 2"]]));
     assert_eq!(history(&mut third, range(1)), json!([[1, 1, "result 1"]]));
     let search = |content: Value| {
