@@ -141,6 +141,8 @@ pub use optimizers::{
     Optimizer, PiecewiseConstantDecay, PolynomialDecay, RMSprop, SGD,
 };
 
+pub use saving::{Saving, load_model};
+
 pub use training::arrays::Arrays;
 pub use training::callbacks::{
     CSVLogger, Callback, EarlyStopping, LambdaCallback, LearningRateScheduler, Outcome,

@@ -138,7 +138,6 @@ macro_rules! known_losses {
         const NAMES: [&str; [$($text $(, $alias)*),*].len()] = [$($text $(, $alias)*),*];
 
         /// Makes a loss from what [`Loss::config`] gave.
-        #[allow(dead_code, reason = "load_model will need it")]
         pub(crate) fn from_config(config: &Value) -> Result<Box<dyn Loss>> {
             $(if let Some(loss) = from_class::<$name>(config, stringify!($name))? {
                 return Ok(Box::new(loss));

@@ -80,6 +80,15 @@ pub(crate) fn next_seed() -> u32 {
         .next_u32()
 }
 
+/// Sets libtorch's generator to where epoch number `epoch` of a training begins: what layers draw
+/// (dropout, noise) depends on the training's seed and the epoch, and not on how often the training
+/// was stopped before.
+pub(crate) fn seed_epoch(seed: u32, epoch: usize) {
+    // Neighbouring seeds and epochs shall not meet: the factor is 2^64 divided by the golden ratio.
+    let mixed = (u64::from(seed) << 32 | epoch as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    tch::manual_seed((mixed >> 1) as i64);
+}
+
 /// The standard library's hash keys are the only entropy it hands out.
 fn system_seed() -> u32 {
     std::hash::RandomState::new().build_hasher().finish() as u32

@@ -191,7 +191,6 @@ macro_rules! known_metrics {
         const NAMES: &[&str] = &[$($($text),*),*];
 
         /// Makes a metric from what [`Metric::config`] gave.
-        #[allow(dead_code, reason = "load_model will need it")]
         pub(crate) fn from_config(config: &Value) -> Result<Box<dyn Metric>> {
             let name = config.get("name").and_then(Value::as_str);
             $(if let Some(metric) = from_class::<$metric>(config, stringify!($metric))? {

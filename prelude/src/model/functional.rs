@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
 use tch::{Device, Tensor};
 
 use super::any_layer::AnyLayer;
@@ -15,6 +16,7 @@ use super::layers::ModelOutput;
 use super::names::next_name;
 use super::network::Network;
 use super::ordering::{Order, key};
+use crate::saving::architecture;
 use crate::training::compile::TrainingState;
 use crate::{Error, Mode, Result, Shape, default_device};
 
@@ -258,6 +260,10 @@ impl Network for Model {
             inputs.map(origin).collect()
         };
         (!is_chain).then(|| self.layers.iter().map(of_layer).collect())
+    }
+
+    fn architecture(&self) -> Result<Value> {
+        architecture::of_graph(self)
     }
 
     fn training(&self) -> &TrainingState {

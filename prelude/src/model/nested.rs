@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 use super::any_layer::AnyLayer;
 use super::functional::Model;
 use super::graph::{SymbolicTensor, Symbols};
-use super::layers::{Layer, ModelOutput};
+use super::layers::{Config, Layer, ModelOutput};
 use super::network::Network;
 use super::sequential::Sequential;
 use super::weight::Weight;
@@ -58,6 +58,11 @@ impl<N: Network> Layer for Nested<N> {
 
     fn layers(&self) -> Vec<AnyLayer> {
         self.network.layers()
+    }
+
+    fn config(&self) -> Option<Config> {
+        let architecture = self.network.architecture().ok()?;
+        architecture.get("config")?.as_object().cloned()
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::any_layer::{AnyLayer, set_weights};
@@ -159,6 +160,17 @@ pub trait Network: Send {
     /// The table that [`summary`](Network::summary) shows, as a value with further options.
     fn summary_table(&self) -> Summary {
         Summary::new(self)
+    }
+
+    /// Class, layers and connections as JSON, from which a saved model is built again.
+    ///
+    /// # Errors
+    /// [`Error::NotSaveable`], unless it is overridden, and for layers of the user's.
+    fn architecture(&self) -> Result<Value> {
+        Err(Error::NotSaveable {
+            what: format!("the model {}", self.name()),
+            remedy: "save_weights keeps the weights of any model".into(),
+        })
     }
 
     /// What `compile` has chosen and `fit` has measured.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use serde_json::Value;
 use tch::{Device, Tensor};
 
 use super::any_layer::AnyLayer;
@@ -13,6 +14,7 @@ use super::layers::{ModelOutput, only_output};
 use super::names::next_name;
 use super::network::{Network, wrong_input};
 use super::ordering::check_names;
+use crate::saving::architecture;
 use crate::training::compile::TrainingState;
 use crate::{Error, Mode, Result, Shape, default_device};
 
@@ -250,6 +252,10 @@ impl Network for Sequential {
 
     fn layers(&self) -> Vec<AnyLayer> {
         self.layers.clone()
+    }
+
+    fn architecture(&self) -> Result<Value> {
+        architecture::of_sequential(self)
     }
 
     fn training(&self) -> &TrainingState {

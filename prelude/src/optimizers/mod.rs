@@ -153,7 +153,6 @@ macro_rules! known_optimizers {
         }
 
         /// Makes an optimizer from what [`Optimizer::config`] gave.
-        #[allow(dead_code, reason = "load_model will need it")]
         pub(crate) fn from_config(config: &Value) -> Result<Box<dyn Optimizer>> {
             $(if let Some(optimizer) = from_class::<$name>(config, stringify!($name))? {
                 return Ok(Box::new(optimizer));

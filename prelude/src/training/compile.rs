@@ -17,6 +17,8 @@ use crate::{Error, Result, Shape};
 pub struct TrainingState {
     pub(crate) compiled: Option<Compiled>,
     pub(crate) history: History,
+    /// Of the shuffling of the last `fit`, for one that continues it.
+    pub(crate) seed: Option<u32>,
 }
 
 /// Loss, optimizer and metrics of a model.

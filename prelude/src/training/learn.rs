@@ -28,6 +28,7 @@ use crate::{Error, Result, Shape};
 /// A training that is running.
 struct Learning<'a> {
     model: &'a mut dyn Network,
+    seed: u32,
     callbacks: Callbacks<'a>,
     control: Control,
     feed: Feed,
@@ -75,13 +76,19 @@ impl<'a> Learning<'a> {
             Some((x, y)) => Some(evaluation_data(model, compiled, &x, &y, place)?),
             None => None,
         };
-        let seed = || fit.seed.unwrap_or_else(random::next_seed);
-        let random = fit.shuffle.then(|| RandomState::new(seed()));
+        // A training that goes on shuffles as the one before, unless it is told otherwise.
+        let continued = (fit.initial_epoch > 0)
+            .then_some(model.training().seed)
+            .flatten();
+        let seed = fit.seed.or(continued).unwrap_or_else(random::next_seed);
+        let random = fit.shuffle.then(|| RandomState::new(seed));
         let feed = Feed::new(data, random, fit.steps_per_epoch);
         let steps = Some(feed.steps());
         let variables = model.trainable_variables();
+        fit.model.training_mut().seed = Some(seed);
         Ok(Learning {
             model: fit.model,
+            seed,
             callbacks: fit.callbacks,
             control: Control {
                 epochs: fit.epochs,
@@ -117,6 +124,8 @@ impl<'a> Learning<'a> {
             })?;
             logs = self.epoch(epoch)?;
         }
+        let optimizer = &compiled(self.model, "fit")?.optimizer;
+        optimizer.borrow_mut().finish(&self.variables)?;
         self.tell(None, |callback, training| {
             callback.on_train_end(&logs, training)
         })
@@ -128,6 +137,7 @@ impl<'a> Learning<'a> {
         let metrics = compiled.start_metrics(self.model.output_names());
         let steps = self.control.steps;
         let mut so_far = EpochSoFar::new(metrics, epoch + 1, steps, self.model.device())?;
+        random::seed_epoch(self.seed, epoch);
         self.display.epoch_begins(epoch + 1);
         self.feed.epoch_begins()?;
         for batch in 0..self.feed.steps() {

@@ -12,6 +12,8 @@ use std::ops::Index;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::callbacks::monitor::Direction;
 use super::logs::{Logs, listed};
 use crate::display::Rich;
@@ -37,14 +39,14 @@ use crate::{Error, Result};
 ///
 /// # Source
 /// Keras, `History.history`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
     epochs: Vec<EpochRecord>,
     columns: Vec<Column>,
 }
 
 /// One epoch, apart from what it has measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct EpochRecord {
     /// From 1.
     number: usize,
@@ -53,11 +55,21 @@ struct EpochRecord {
 }
 
 /// The values of one name. Epochs that did not measure it are left out, as in Keras.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Column {
     name: String,
     epochs: Vec<usize>,
+    #[serde(deserialize_with = "numbers")]
     values: Vec<f64>,
+}
+
+/// JSON has no NaN and no infinities; what stands for them is read as NaN.
+fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let values = Vec::<Option<f64>>::deserialize(deserializer)?;
+    Ok(values
+        .into_iter()
+        .map(|value| value.unwrap_or(f64::NAN))
+        .collect())
 }
 
 impl History {
