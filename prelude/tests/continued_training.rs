@@ -77,27 +77,3 @@ fn training_goes_on_to_the_last_bit() -> Result<()> {
     check(|| Box::new(RMSprop::new().momentum(0.9).centered(true).clipnorm(1.0)))?;
     check(|| Box::new(Nadam::new()))
 }
-
-/// As in Keras: what `fit` leaves are the averages.
-#[test]
-fn averages_replace_the_weights_when_fit_ends() -> Result<()> {
-    let x = Tensor::ones([8, 2], (Kind::Float, Device::Cpu));
-    let y = Tensor::zeros([8, 1], (Kind::Float, Device::Cpu));
-    let ones = [Tensor::ones([2, 1], (Kind::Float, Device::Cpu))];
-    let fitted = |epochs: usize, optimizer: SGD| -> Result<f64> {
-        let layer = Dense::new(1).use_bias(false);
-        let mut model = Sequential::new([Input::new(2).into(), layer.into()])?;
-        model.set_weights(&ones)?;
-        model.compile("mse", optimizer, ())?;
-        model.fit(&x, &y).epochs(epochs).verbose(0).run()?;
-        Ok(model.get_weights()?[0].double_value(&[0, 0]))
-    };
-    // One batch is one step, and the first average is the weight after it.
-    let (first, second) = (fitted(1, SGD::new())?, fitted(2, SGD::new())?);
-    let averaged = fitted(2, SGD::new().use_ema(true).ema_momentum(0.75))?;
-    assert!(
-        (averaged - (0.75 * first + 0.25 * second)).abs() < 1e-6,
-        "{averaged}"
-    );
-    Ok(())
-}

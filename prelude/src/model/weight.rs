@@ -148,6 +148,11 @@ impl Weight {
         &self.tensor
     }
 
+    /// How its axes lie in libtorch.
+    pub fn axes(&self) -> AxisOrder {
+        self.axes
+    }
+
     /// Whether an optimizer changes it.
     pub fn is_trainable(&self) -> bool {
         self.trainable

@@ -153,6 +153,33 @@ fn weights_of_pytorch_give_its_outputs() -> Result<()> {
 }
 
 #[test]
+fn layers_that_pytorch_stacks_otherwise_keep_kerass_names_and_survive() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("model.safetensors");
+    let model = Sequential::new([
+        Input::new((7, 3)).into(),
+        Bidirectional::new(LSTM::new(4).name("words").return_sequences(true))
+            .name("both")
+            .into(),
+        GRU::new(5).name("gru").into(),
+        Dense::new(2).name("head").into(),
+    ])?;
+    model.save(&path)?;
+    let file = TensorFile::read(&path)?;
+    let names = file.weight_names();
+    for name in [
+        "both.forward_words.lstm_cell.kernel",
+        "gru.gru_cell.bias",
+        "head.weight",
+    ] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    let x = random(&[4, 7, 3]);
+    assert_eq!(load_model(&path)?.predict(&x)?, model.predict(&x)?);
+    Ok(())
+}
+
+#[test]
 fn weights_go_into_a_model_of_the_same_layers_only() -> Result<()> {
     let folder = folder();
     let path = folder.path().join("weights.safetensors");

@@ -8,11 +8,17 @@
 //! | `batch_normalization/gamma`, `beta` | `….weight`, `….bias` |
 //! | `…/moving_mean`, `moving_variance` | `….running_mean`, `….running_var` |
 //! | `embedding/embeddings` | `embedding.weight` |
-//! | anything else | its own name, with dots |
+//! | anything else | Keras's name, with dots, and shape |
+//!
+//! Recurrent layers and attention are among the latter: PyTorch stacks gates and heads otherwise,
+//! and has two biases where Keras has one.
 
 use tch::{Kind, Tensor};
 
-use crate::{Result, Shape, TensorExt, Weight};
+use crate::{AxisOrder, Result, Shape, TensorExt, Weight};
+
+/// What the name of the folder ends with in which the weights of a recurrent layer lie.
+const RECURRENT: &str = "_cell";
 
 /// What PyTorch calls a weight, and whether its two axes change places.
 pub(super) struct TorchName {
@@ -26,8 +32,11 @@ impl TorchName {
     pub(super) fn of(weight: &Weight) -> Self {
         let path = weight.path();
         let (folder, own) = path.rsplit_once('/').unwrap_or(("", &path));
+        let is_matrix = weight.tensor().dim() == 2 && !folder.ends_with(RECURRENT);
+        let is_convolution = weight.axes() == AxisOrder::Convolution;
         let name = match own {
-            "kernel" | "gamma" | "embeddings" => "weight",
+            "kernel" if is_matrix || is_convolution => "weight",
+            "gamma" | "embeddings" => "weight",
             "beta" => "bias",
             "moving_mean" => "running_mean",
             "moving_variance" => "running_var",
@@ -36,7 +45,7 @@ impl TorchName {
         TorchName {
             layer: folder.replace('/', "."),
             name: name.to_owned(),
-            transposed: own == "kernel" && weight.tensor().dim() == 2,
+            transposed: own == "kernel" && is_matrix,
         }
     }
 
