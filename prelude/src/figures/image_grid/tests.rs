@@ -2,9 +2,12 @@
 
 use tch::{Device, Kind};
 
-use super::super::png;
+use super::layout::FRAME;
 use super::*;
 use crate::TensorExt;
+use crate::figures::png;
+use crate::figures::raster::DENSITY;
+use crate::figures::scene::{Pixels, Rect, Shape};
 use crate::testing::{reference, reference_path};
 
 fn images(shape: &[i64]) -> Tensor {
@@ -23,7 +26,7 @@ fn every_pixel_becomes_a_square_and_every_image_has_a_label() -> Result<()> {
     let scene = grid.scene()?;
     assert_eq!(picture.columns, DENSITY * scene.width as usize);
     let pixel = |x: usize, y: usize| &picture.rgb[3 * (y * picture.columns + x)..][..3];
-    let placed: Vec<(&super::super::scene::Pixels, Rect)> = scene
+    let placed: Vec<(&Pixels, Rect)> = scene
         .shapes
         .iter()
         .filter_map(|shape| match shape {
@@ -73,7 +76,7 @@ fn any_rows_and_columns_sizes_and_colours() -> Result<()> {
 #[test]
 fn highlighted_images_have_thick_borders() -> Result<()> {
     let grid = ImageGrid::new(&images(&[2, 4, 4]), (1, 2))?.highlight([1], "#ff0000")?;
-    let is_red = |pixels: &super::super::scene::Pixels| {
+    let is_red = |pixels: &Pixels| {
         pixels
             .rgb
             .chunks_exact(3)
@@ -144,7 +147,7 @@ fn the_founding_notebooks_grids_have_matplotlibs_colours() -> Result<()> {
                     place => f64::from(place) + 0.5,
                 };
                 let (row, column) = (inside(pixel / 28), inside(pixel % 28));
-                let at = |picture: &super::super::scene::Pixels, x: f64, y: f64| -> [u8; 3] {
+                let at = |picture: &Pixels, x: f64, y: f64| -> [u8; 3] {
                     let start = 3 * (y as usize * picture.columns + x as usize);
                     [0, 1, 2].map(|c| picture.rgb[start + c])
                 };
