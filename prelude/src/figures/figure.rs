@@ -284,3 +284,6 @@ fn not_drawn(reason: String) -> Error {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests;

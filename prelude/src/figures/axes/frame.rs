@@ -68,8 +68,8 @@ pub(in crate::figures) fn least_size(axes: &Axes) -> (f64, f64) {
 /// Draws a subplot into `outer`.
 pub(in crate::figures) fn draw(axes: &Axes, outer: Rect, scene: &mut Scene) {
     let counts = (
-        (outer.width / 75.0).clamp(2.0, 10.0) as usize,
-        (outer.height / 45.0).clamp(2.0, 9.0) as usize,
+        (outer.width / 60.0).clamp(3.0, 10.0) as usize,
+        (outer.height / 40.0).clamp(4.0, 9.0) as usize,
     );
     let (x, y) = axes_of(axes, counts);
     let ends = (x, y);

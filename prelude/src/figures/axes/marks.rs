@@ -281,7 +281,10 @@ pub(super) fn cell_numbers(values: &[f64]) -> Vec<String> {
         .all(|value| value.fract() == 0.0 || !value.is_finite());
     let write = |value: &f64| match largest {
         _ if all_whole && largest < 1e7 => format!("{value:.0}"),
-        _ if (0.1..1e4).contains(&largest) => format!("{value:.2}"),
+        // Adding zero takes the sign from a negative one.
+        _ if (0.1..1e4).contains(&largest) => {
+            format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
+        }
         _ => format!("{value:.1e}"),
     };
     values.iter().map(write).collect()
@@ -329,6 +332,7 @@ mod tests {
             cell_numbers(&[3.0, 0.001, -12.345]),
             ["3.00", "0.00", "-12.35"]
         );
+        assert_eq!(cell_numbers(&[1.0, -0.001]), ["1.00", "0.00"]);
         assert_eq!(cell_numbers(&[0.02, 0.001]), ["2.0e-2", "1.0e-3"]);
     }
 }
