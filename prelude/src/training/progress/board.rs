@@ -7,9 +7,9 @@ use std::cell::RefCell;
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::screen::Screen;
 use super::text::{Timing, final_line, running_line};
-use super::{PAUSE, REPAINT_PERIOD};
 use crate::training::clock::{Clock, clock_text, rate_text};
 use crate::training::history::table::escaped;
 use crate::training::logs::Logs;
@@ -21,7 +21,7 @@ thread_local! {
 struct Board {
     screen: Screen,
     clock: Clock,
-    next_paint: Duration,
+    pace: Pace,
     /// From the outermost loop inwards.
     bars: Vec<Bar>,
     count: u64,
@@ -45,7 +45,7 @@ pub(super) fn begin(label: &str, total: Option<usize>, clock: &Clock) -> u64 {
         let board = slot.get_or_insert_with(|| Board {
             screen: Screen::new(),
             clock: clock.clone(),
-            next_paint: Duration::ZERO,
+            pace: Pace::default(),
             bars: Vec::new(),
             count: 0,
         });
@@ -117,10 +117,9 @@ fn with_board<T: Default>(call: impl FnOnce(&mut Option<Board>) -> T) -> T {
 impl Board {
     fn paint_if_due(&mut self) {
         let started = self.clock.now();
-        if self.screen.is_live() && started >= self.next_paint {
+        if self.screen.is_live() && self.pace.is_due(started) {
             self.paint(false);
-            let now = self.clock.now();
-            self.next_paint = now + REPAINT_PERIOD.max((now - started) * PAUSE);
+            self.pace.painted(started, self.clock.now());
         }
     }
 

@@ -9,6 +9,7 @@ mod board;
 mod curves;
 mod html;
 pub(crate) mod iterator;
+mod pace;
 pub(crate) mod screen;
 pub(crate) mod text;
 
@@ -18,14 +19,9 @@ use super::clock::Clock;
 use super::history::History;
 use super::logs::Logs;
 use curves::Curves;
+use pace::Pace;
 use screen::Screen;
 use text::Timing;
-
-/// At most eight times a second: a front end can follow, and it looks smooth.
-pub(crate) const REPAINT_PERIOD: Duration = Duration::from_millis(125);
-
-/// Painting pauses for so many times as long as it took, and so takes less than 1 % of the time.
-pub(crate) const PAUSE: u32 = 100;
 
 /// How much is shown, as Keras counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +46,7 @@ pub(crate) struct FitDisplay {
     history: History,
     curves: Curves,
     epoch: usize,
-    next_paint: Duration,
+    pace: Pace,
     fit_started: Duration,
     epoch_started: Duration,
     /// When the first step was done: it also pays for what happens only once, and is not counted in
@@ -80,7 +76,7 @@ impl FitDisplay {
             history: History::default(),
             curves: Curves::default(),
             epoch: 0,
-            next_paint: now,
+            pace: Pace::default(),
             fit_started: now,
             epoch_started: now,
             first_step: None,
@@ -119,7 +115,7 @@ impl FitDisplay {
         if done == 1 {
             self.first_step = Some(now);
         }
-        self.screen.is_live() && now >= self.next_paint
+        self.screen.is_live() && self.pace.is_due(now)
     }
 
     /// After batch number `done`: means so far, and the loss of each batch.
@@ -136,13 +132,14 @@ impl FitDisplay {
             fit_left: self.fit_left(timing),
         };
         self.show(Some((&text::running_line(timing, logs), &status, logs)));
-        self.pause_since(started);
+        self.pace.painted(started, self.clock.now());
     }
 
     /// During validation, after batch number `done` of `count`.
     pub(crate) fn validating(&mut self, done: usize, count: usize, steps_done: usize, logs: &Logs) {
         let started = self.clock.now();
-        if self.verbosity != Verbosity::Bar || !self.screen.is_live() || started < self.next_paint {
+        if self.verbosity != Verbosity::Bar || !self.screen.is_live() || !self.pace.is_due(started)
+        {
             return;
         }
         let status = html::Status::Validating {
@@ -157,7 +154,7 @@ impl FitDisplay {
             &status,
             logs,
         )));
-        self.pause_since(started);
+        self.pace.painted(started, self.clock.now());
     }
 
     /// The last batch of an epoch is learned from; what follows is not counted as learning.
@@ -194,7 +191,7 @@ impl FitDisplay {
     /// as short as steps.
     fn show_epochs(&mut self) {
         let started = self.clock.now();
-        let is_due = !self.screen.is_live() || started >= self.next_paint;
+        let is_due = !self.screen.is_live() || self.pace.is_due(started);
         if self.verbosity == Verbosity::Silent || !is_due {
             return;
         }
@@ -203,7 +200,7 @@ impl FitDisplay {
             epochs: self.epochs,
         };
         self.show_with(None, &status, None);
-        self.pause_since(started);
+        self.pace.painted(started, self.clock.now());
     }
 
     /// The `fit` is over: what stays in the notebook.
@@ -245,11 +242,6 @@ impl FitDisplay {
         self.screen.paint(&self.finished, running, || {
             is_bar.then(|| html::document(status, logs, history, curves))
         });
-    }
-
-    fn pause_since(&mut self, started: Duration) {
-        let now = self.clock.now();
-        self.next_paint = now + REPAINT_PERIOD.max((now - started) * PAUSE);
     }
 
     fn timing(&self, done: usize) -> Timing {
