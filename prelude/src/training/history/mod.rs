@@ -3,6 +3,7 @@
 //! `table.rs` shows it, also while `fit` still runs.
 
 mod csv;
+pub(crate) mod plot;
 pub(crate) mod table;
 
 pub(crate) use csv::python_number;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::callbacks::monitor::Direction;
 use super::logs::{Logs, listed};
 use crate::display::Rich;
+use crate::figures::Figure;
 use crate::{Error, Result};
 
 /// What every epoch of a `fit` has measured, under Keras's keys: `loss`, each metric, and both
@@ -198,6 +200,23 @@ impl History {
             column.values.truncate(kept);
         }
         self.columns.retain(|column| !column.epochs.is_empty());
+    }
+
+    /// The curves: loss and metrics by epoch, training and validation together.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// # let mut model = Sequential::new([Input::new(2).into(), Dense::new(1).into()])?;
+    /// # model.compile("mse", "sgd", ())?;
+    /// # let (x, y) = (Tensor::zeros([4, 2], (Kind::Float, Device::Cpu)), Tensor::zeros([4], (Kind::Float, Device::Cpu)));
+    /// let history = model.fit(&x, &y).epochs(3).run()?;
+    /// history.plot().show()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn plot(&self) -> Figure {
+        plot::figure(self)
     }
 
     /// The table as comma-separated values, with a line of names: `epoch,acc,loss`. Epochs count

@@ -14,6 +14,10 @@ const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 150.0;
 const MARGIN: f64 = 22.0;
 
+/// The colours of the figures: matplotlib's first two.
+const TRAINING: &str = "#1f77b4";
+const VALIDATION: &str = "#ff7f0e";
+
 /// Points of a line.
 const POINTS: usize = 200;
 
@@ -132,6 +136,14 @@ fn panel(
         bottom + 14.0,
         last.ceil(),
     );
+    if !lines[1].is_empty() {
+        let _ = write!(
+            svg,
+            "<text x=\"{to}\" y=\"{}\" text-anchor=\"end\"><tspan fill=\"{TRAINING}\">training</tspan> \
+             <tspan fill=\"{VALIDATION}\">validation</tspan></text>",
+            top - 8.0
+        );
+    }
     push_line(
         &mut svg,
         running.iter().copied().map(place),
@@ -141,13 +153,13 @@ fn panel(
     push_line(
         &mut svg,
         lines[0].iter().copied().map(place),
-        "#1f77b4",
+        TRAINING,
         true,
     );
     push_line(
         &mut svg,
         lines[1].iter().copied().map(place),
-        "#ff7f0e",
+        VALIDATION,
         true,
     );
     Some(svg)

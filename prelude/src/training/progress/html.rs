@@ -6,11 +6,20 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::curves::Curves;
 use super::text::Timing;
 use crate::training::clock::{clock_text, rate_text, with_thousands};
-use crate::training::history::{History, table};
+use crate::training::history::{History, plot, table};
 use crate::training::logs::Logs;
+
+/// The picture of the curves, in CSS pixels.
+const PICTURE: (u32, u32) = (560, 220);
+
+/// Loss and one metric: the table has the rest.
+const PANELS: usize = 2;
 
 /// Rows of the table of epochs.
 const ROWS: usize = 40;
@@ -60,9 +69,31 @@ pub(super) fn document(
     if !history.epochs().is_empty() {
         html.push_str(&table::to_html(history, ROWS));
     }
-    html.push_str(&curves.to_svg(history));
+    match status {
+        Status::Done { .. } => push_picture(&mut html, history),
+        _ => html.push_str(&curves.to_svg(history)),
+    }
     html.push_str("</div>");
     html
+}
+
+/// What stays: pixels, which every viewer of notebooks lets through, where drawings in HTML are
+/// taken out. A single epoch has no curve, and a picture that cannot be drawn is not worth an error.
+fn push_picture(html: &mut String, history: &History) {
+    if history.epochs().len() < 2 {
+        return;
+    }
+    if let Ok(png) = plot::measured(history, PANELS)
+        .size(PICTURE.0, PICTURE.1)
+        .to_png()
+    {
+        let _ = write!(
+            html,
+            "<img src=\"data:image/png;base64,{}\" width=\"{}\" alt=\"loss and metrics by epoch\">",
+            BASE64.encode(&png),
+            PICTURE.0
+        );
+    }
 }
 
 fn push_status(html: &mut String, status: &Status) {

