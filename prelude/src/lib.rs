@@ -153,6 +153,7 @@ pub use training::fit::Fit;
 pub use training::history::History;
 pub use training::interrupt;
 pub use training::logs::Logs;
+pub use training::lr_find::{LearningRateCurve, LrFind};
 pub use training::progress::iterator::{Progress, progress};
 pub use training::trainer::Trainer;
 

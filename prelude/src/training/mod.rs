@@ -17,6 +17,7 @@ pub(crate) mod history;
 pub mod interrupt;
 mod learn;
 pub(crate) mod logs;
+pub(crate) mod lr_find;
 mod on_batch;
 pub(crate) mod progress;
 pub(crate) mod step;

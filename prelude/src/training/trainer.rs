@@ -8,6 +8,7 @@ use super::evaluate;
 use super::fit::Fit;
 use super::history::History;
 use super::logs::Logs;
+use super::lr_find::LrFind;
 use super::on_batch;
 use crate::losses::IntoLoss;
 use crate::metrics::IntoMetrics;
@@ -76,6 +77,39 @@ pub trait Trainer: Network {
         Self: Sized,
     {
         Fit::new(self, x.arrays(), y.arrays())
+    }
+
+    /// Looks for a learning rate: learns some batches with rates that rise from tiny to huge, and
+    /// puts the model back to where it was.
+    ///
+    /// # Shapes
+    /// As [`fit`](Trainer::fit).
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// set_random_seed(0);
+    /// let mut model = Sequential::new([Input::new(2).into(), Dense::new(2).into(), Activation::softmax().into()])?;
+    /// model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+    /// let x = Tensor::rand([1000, 2], (Kind::Float, Device::Cpu));
+    /// let y = x.argmax(1, false);
+    /// let curve = model.lr_find(&x, &y).run()?;
+    /// println!("{curve}");
+    /// if let Some(rate) = curve.suggestion() {
+    ///     model.set_learning_rate(rate)?;
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3; fastai's
+    /// `lr_find`, of which the defaults are: from 1e-7 to 10 in 100 steps.
+    fn lr_find(&mut self, x: impl Arrays, y: impl Arrays) -> LrFind<'_>
+    where
+        Self: Sized,
+    {
+        LrFind::new(self, x.arrays(), y.arrays())
     }
 
     /// Loss and metrics over all samples, under Keras's names.
