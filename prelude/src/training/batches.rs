@@ -16,6 +16,8 @@ const RESIDENT_BYTES: usize = 2 << 30;
 pub(crate) struct Batches {
     x: Vec<Tensor>,
     y: Vec<Tensor>,
+    /// How much each sample counts, if not all alike.
+    weights: Option<Tensor>,
     rows: i64,
     batch_size: i64,
     device: Device,
@@ -63,10 +65,17 @@ impl Batches {
         Ok(Batches {
             x: resident(x, device)?,
             y: resident(y, device)?,
+            weights: None,
             rows,
             batch_size: batch_size as i64,
             device,
         })
+    }
+
+    /// The same with samples that count differently.
+    pub(crate) fn weighted(mut self, weights: Option<Tensor>) -> Self {
+        self.weights = weights;
+        self
     }
 
     /// How many batches there are; the last one may be smaller, and is not dropped.
@@ -88,11 +97,7 @@ impl Batches {
     }
 
     /// Batch number `index`, on the device: in the order given, or as the rows lie.
-    pub(crate) fn get(
-        &self,
-        index: usize,
-        order: Option<&Tensor>,
-    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+    pub(crate) fn get(&self, index: usize, order: Option<&Tensor>) -> Result<Batch> {
         let (start, length) = (index as i64 * self.batch_size, self.length(index));
         let rows = match order {
             Some(order) => Some(order.f_narrow(0, start, length)?),
@@ -106,8 +111,22 @@ impl Batches {
             Ok(batch.f_to_device(self.device)?)
         };
         let cut_all = |arrays: &[Tensor]| arrays.iter().map(cut).collect::<Result<Vec<_>>>();
-        Ok((cut_all(&self.x)?, cut_all(&self.y)?))
+        Ok(Batch {
+            x: cut_all(&self.x)?,
+            y: cut_all(&self.y)?,
+            weights: self.weights.as_ref().map(cut).transpose()?,
+            length,
+        })
     }
+}
+
+/// Some samples, on the model's device.
+pub(crate) struct Batch {
+    pub(crate) x: Vec<Tensor>,
+    pub(crate) y: Vec<Tensor>,
+    /// One per sample, if not all count alike.
+    pub(crate) weights: Option<Tensor>,
+    pub(crate) length: i64,
 }
 
 fn row_count(tensor: &Tensor) -> i64 {
@@ -140,7 +159,7 @@ mod tests {
     fn the_last_batch_is_smaller_and_kept() -> Result<()> {
         let batches = batches(7, 3)?;
         assert_eq!(batches.count(), 3);
-        let (x, y) = batches.get(2, None)?;
+        let Batch { x, y, .. } = batches.get(2, None)?;
         assert_eq!(
             (Vec::<i64>::try_from(&x[0])?, Vec::<i64>::try_from(&y[0])?),
             (vec![60], vec![6])
@@ -155,7 +174,7 @@ mod tests {
         let order = batches.shuffled(&mut RandomState::new(1))?;
         let mut seen = Vec::new();
         for index in 0..batches.count() {
-            let (x, y) = batches.get(index, Some(&order))?;
+            let Batch { x, y, .. } = batches.get(index, Some(&order))?;
             assert_eq!(x[0], &y[0] * 10);
             seen.extend(Vec::<i64>::try_from(&y[0])?);
         }

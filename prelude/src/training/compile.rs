@@ -57,11 +57,17 @@ impl Compiled {
         Ok(())
     }
 
-    /// The mean over a batch, of all outputs together.
-    pub(crate) fn mean_loss(&self, y: &[Tensor], outputs: &[ModelOutput]) -> Result<Tensor> {
+    /// The mean over a batch, of all outputs together; samples count by their weights, if there are
+    /// any.
+    pub(crate) fn mean_loss(
+        &self,
+        y: &[Tensor],
+        outputs: &[ModelOutput],
+        weights: Option<&Tensor>,
+    ) -> Result<Tensor> {
         let mut total: Option<Tensor> = None;
         for (y, output) in y.iter().zip(outputs) {
-            let loss = self.loss.mean(y, output)?;
+            let loss = self.loss.weighted_mean(y, output, weights)?;
             total = Some(match total {
                 Some(total) => total.f_add(&loss)?,
                 None => loss,

@@ -28,8 +28,8 @@ pub(crate) fn predict(model: &dyn Network, x: &[Tensor]) -> Result<Vec<Tensor>> 
     let mut outputs: Vec<Vec<Tensor>> = Vec::new();
     for index in 0..data.count() {
         interrupt::check()?;
-        let (x, _) = data.get(index, None)?;
-        let batch = model.compute(&x, Mode::Evaluate)?;
+        let batch = data.get(index, None)?;
+        let batch = model.compute(&batch.x, Mode::Evaluate)?;
         outputs.resize_with(batch.len(), Vec::new);
         for (output, part) in outputs.iter_mut().zip(batch) {
             output.push(part.f_to_device(Device::Cpu)?);
@@ -68,13 +68,14 @@ pub(crate) fn measure(
     let mut samples = 0;
     for index in 0..data.count() {
         interrupt::check()?;
-        let (x, y) = data.get(index, None)?;
-        let outputs = model.forward_to_logits(&model.checked_inputs(&x)?, Mode::Evaluate)?;
+        let batch = data.get(index, None)?;
+        let inputs = model.checked_inputs(&batch.x)?;
+        let outputs = model.forward_to_logits(&inputs, Mode::Evaluate)?;
         let loss = compiled
-            .mean_loss(&y, &outputs)?
-            .f_mul_scalar(data.length(index))?;
-        metrics.update(&y, &outputs)?;
-        samples += data.length(index);
+            .mean_loss(&batch.y, &outputs, batch.weights.as_ref())?
+            .f_mul_scalar(batch.length)?;
+        metrics.update(&batch.y, &outputs)?;
+        samples += batch.length;
         total = Some(match total {
             Some(mut total) => total.f_add_(&loss)?,
             None => loss,

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::batches::Batches;
+use super::batches::{Batch, Batches};
 use crate::Result;
 use crate::random::RandomState;
 
@@ -57,11 +57,10 @@ impl Feed {
         }
     }
 
-    /// The next batch and its number of samples.
-    pub(crate) fn next(&mut self) -> Result<(Vec<Tensor>, Vec<Tensor>, i64)> {
+    /// The next batch.
+    pub(crate) fn next(&mut self) -> Result<Batch> {
         let index = self.advance()?;
-        let (x, y) = self.data.get(index, self.order.as_ref())?;
-        Ok((x, y, self.data.length(index)))
+        self.data.get(index, self.order.as_ref())
     }
 
     fn advance(&mut self) -> Result<usize> {
@@ -95,7 +94,7 @@ mod tests {
     fn epoch(feed: &mut Feed) -> Result<Vec<Vec<i64>>> {
         feed.epoch_begins()?;
         let batches = (0..feed.steps()).map(|_| {
-            let (x, y, length) = feed.next()?;
+            let Batch { x, y, length, .. } = feed.next()?;
             assert_eq!(x, y);
             assert_eq!(x[0].size(), [length]);
             Ok(Vec::try_from(&x[0])?)

@@ -9,6 +9,7 @@ use super::history::History;
 use super::learn;
 use super::progress::Verbosity;
 use super::validation::Validation;
+use super::weights::Weighting;
 use crate::Result;
 use crate::model::network::Network;
 
@@ -19,6 +20,7 @@ pub struct Fit<'a> {
     pub(super) x: Vec<Tensor>,
     pub(super) y: Vec<Tensor>,
     pub(super) validation: Validation,
+    pub(super) weighting: Weighting,
     pub(super) validation_freq: usize,
     pub(super) epochs: usize,
     pub(super) initial_epoch: usize,
@@ -38,6 +40,7 @@ impl<'a> Fit<'a> {
             x,
             y,
             validation: Validation::None,
+            weighting: Weighting::default(),
             validation_freq: 1,
             epochs: 1,
             initial_epoch: 0,
@@ -119,6 +122,33 @@ impl<'a> Fit<'a> {
             1 => Verbosity::Bar,
             _ => Verbosity::Lines,
         };
+        self
+    }
+
+    /// How much each class counts in the loss, by its number; 1 for classes that are not named.
+    /// Metrics count all samples alike.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let mut model = Sequential::new([Input::new(2).into(), Dense::new(2).into(), Activation::softmax().into()])?;
+    /// model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+    /// let x = Tensor::rand([100, 2], (Kind::Float, Device::Cpu));
+    /// let y = x.argmax(1, false);
+    /// model.fit(&x, &y).class_weight([(0, 1.0), (1, 5.0)]).run()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn class_weight(mut self, weights: impl IntoIterator<Item = (i64, f64)>) -> Self {
+        self.weighting.classes = Some(weights.into_iter().collect());
+        self
+    }
+
+    /// How much each sample counts in the loss: shape `(n,)`. The sum is divided by the number of
+    /// samples, not by the weights, as in Keras. With
+    /// [`validation_split`](Fit::validation_split) the weights are split, too.
+    pub fn sample_weight(mut self, weights: &Tensor) -> Self {
+        self.weighting.samples = Some(weights.shallow_clone());
         self
     }
 

@@ -66,14 +66,19 @@ impl<'a> Learning<'a> {
                 });
             }
         }
-        let ((x, y), validation) = fit.validation.set_aside((fit.x, fit.y))?;
+        let rows = (fit.x, fit.y);
+        let weights_of_all = fit.weighting.of(&rows, fit.validation.is_split())?;
+        let ((x, y), validation) = fit.validation.set_aside(rows)?;
+        let (weights, validation_weights) = weights_of_all.set_aside(&y)?;
         let model: &dyn Network = fit.model;
         let compiled = compiled(model, "fit")?;
-        let data = Batches::new(&x, &y, fit.batch_size, model.device(), "fit")?;
+        let data = Batches::new(&x, &y, fit.batch_size, model.device(), "fit")?.weighted(weights);
         compiled.check_targets(&y, &model.output_shapes(), "fit")?;
         let place = "fit: validation_data";
         let validation = match validation {
-            Some((x, y)) => Some(evaluation_data(model, compiled, &x, &y, place)?),
+            Some((x, y)) => {
+                Some(evaluation_data(model, compiled, &x, &y, place)?.weighted(validation_weights))
+            }
             None => None,
         };
         // A training that goes on shuffles as the one before, unless it is told otherwise.
@@ -171,10 +176,10 @@ impl<'a> Learning<'a> {
         self.tell(Some(so_far), |callback, training| {
             callback.on_train_batch_begin(batch, training)
         })?;
-        let (x, y, length) = self.feed.next()?;
+        let data = self.feed.next()?;
         let compiled = compiled(self.model, "fit")?;
-        let step = train_on_batch(self.model, compiled, &self.variables, &x, &y)?;
-        so_far.add(&step, &y, length)?;
+        let step = train_on_batch(self.model, compiled, &self.variables, &data)?;
+        so_far.add(&step, &data.y, data.length)?;
         self.control.steps_done += 1;
         self.tell(Some(so_far), |callback, training| {
             callback.on_train_batch_end(batch, training)

@@ -23,3 +23,4 @@ pub(crate) mod progress;
 pub(crate) mod step;
 pub(crate) mod trainer;
 mod validation;
+mod weights;

@@ -16,13 +16,13 @@ pub(super) fn train(model: &mut dyn Network, x: &[Tensor], y: &[Tensor]) -> Resu
     let sample = |x: &Tensor| Shape::from(x.size().get(1..).unwrap_or_default());
     let samples: Vec<Shape> = x.iter().map(sample).collect();
     model.build_for(&samples)?;
-    let (x, y, rows) = checked(model, x, y, "train_on_batch")?;
+    let batch = checked(model, x, y, "train_on_batch")?.get(0, None)?;
     let compiled = compiled(model, "train_on_batch")?;
     let metrics = compiled.start_metrics(model.output_names());
     let mut measured = EpochSoFar::new(metrics, 1, Some(1), model.device())?;
     let variables = model.trainable_variables();
-    let step = step::train_on_batch(model, compiled, &variables, &x, &y)?;
-    measured.add(&step, &y, rows)?;
+    let step = step::train_on_batch(model, compiled, &variables, &batch)?;
+    measured.add(&step, &batch.y, batch.length)?;
     let (logs, losses) = measured.read()?;
     measured.check_finite(&losses)?;
     Ok(logs)
@@ -31,9 +31,8 @@ pub(super) fn train(model: &mut dyn Network, x: &[Tensor], y: &[Tensor]) -> Resu
 /// Loss and metrics of all rows as one batch.
 pub(super) fn test(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Result<Logs> {
     model.check_built("test_on_batch")?;
-    let (x, y, rows) = checked(model, x, y, "test_on_batch")?;
+    let data = checked(model, x, y, "test_on_batch")?;
     let compiled = compiled(model, "test_on_batch")?;
-    let data = Batches::new(&x, &y, rows as usize, model.device(), "test_on_batch")?;
     measure(model, compiled, &data, |_| ())
 }
 
@@ -60,18 +59,12 @@ pub(super) fn classes(output: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The one batch on the model's device, and its number of rows.
-fn checked(
-    model: &dyn Network,
-    x: &[Tensor],
-    y: &[Tensor],
-    place: &str,
-) -> Result<(Vec<Tensor>, Vec<Tensor>, i64)> {
+/// All rows as one batch.
+fn checked(model: &dyn Network, x: &[Tensor], y: &[Tensor], place: &str) -> Result<Batches> {
     let rows = x.first().and_then(|x| x.size().first().copied());
     let rows = rows.unwrap_or(0);
     let compiled = compiled(model, "a step")?;
     let data = Batches::new(x, y, rows.max(1) as usize, model.device(), place)?;
     compiled.check_targets(y, &model.output_shapes(), place)?;
-    let (x, y) = data.get(0, None)?;
-    Ok((x, y, rows))
+    Ok(data)
 }

@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use super::batches::Batch;
 use super::compile::Compiled;
 use crate::model::layers::ModelOutput;
 use crate::model::network::Network;
@@ -21,16 +22,15 @@ pub(crate) fn train_on_batch(
     model: &dyn Network,
     compiled: &Compiled,
     variables: &[Tensor],
-    x: &[Tensor],
-    y: &[Tensor],
+    batch: &Batch,
 ) -> Result<Step> {
     // Gradients are needed even if a cell has disabled them and panicked before enabling them
     // again. The guard, which `with_grad` puts out of force, restores the mode if a layer or a loss
     // of the user's panics.
     let _restored = tch::no_grad_guard();
     tch::with_grad(|| {
-        let outputs = model.forward_to_logits(&model.checked_inputs(x)?, Mode::Train)?;
-        let mut loss = compiled.mean_loss(y, &outputs)?;
+        let outputs = model.forward_to_logits(&model.checked_inputs(&batch.x)?, Mode::Train)?;
+        let mut loss = compiled.mean_loss(&batch.y, &outputs, batch.weights.as_ref())?;
         if let Some(penalty) = model.penalty()? {
             loss = loss.f_add(&penalty)?;
         }

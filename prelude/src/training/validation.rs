@@ -16,6 +16,11 @@ pub(super) enum Validation {
 pub(super) type Rows = (Vec<Tensor>, Vec<Tensor>);
 
 impl Validation {
+    /// Whether it comes from the samples to learn from.
+    pub(super) fn is_split(&self) -> bool {
+        matches!(self, Validation::Split(_))
+    }
+
     /// The rows to learn from and those to measure on.
     ///
     /// # Source

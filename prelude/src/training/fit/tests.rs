@@ -372,3 +372,47 @@ fn single_batches_are_learned_measured_and_predicted() -> Result<()> {
     assert!(model.train_on_batch(&x, &y).is_err());
     Ok(())
 }
+
+#[test]
+fn samples_and_classes_count_by_their_weights() -> Result<()> {
+    let (x, y) = noise();
+    let mut model = small_model()?;
+    let weights = model.get_weights()?;
+    let mut learned = |fit: &dyn Fn(Fit<'_>) -> Fit<'_>| -> Result<(f64, Tensor)> {
+        model.set_weights(&weights)?;
+        model.compile(
+            "sparse_categorical_crossentropy",
+            SGD::new().learning_rate(0.1),
+            (),
+        )?;
+        let fit = fit(model.fit(&x, &y).shuffle(false).batch_size(32).verbose(0));
+        let history = fit.run()?;
+        Ok((history["loss"][0], model.get_weights()?.remove(8)))
+    };
+    let (plain, _) = learned(&|fit| fit)?;
+    let ones = Tensor::ones([32], (Kind::Float, Device::Cpu));
+    let (same, kernel) = learned(&|fit| fit.sample_weight(&ones))?;
+    assert!((same - plain).abs() < 1e-6);
+    // Twice the weights are twice the loss: the sum is divided by the number of samples.
+    let (double, _) = learned(&|fit| fit.sample_weight(&(&ones * 2.0)))?;
+    assert!((double - 2.0 * plain).abs() < 1e-6, "{double} {plain}");
+    // A class's weight is that of its samples.
+    let of_class = y.eq(1).to_kind(Kind::Float) * 3.0 + 1.0;
+    let by_sample = learned(&|fit| fit.sample_weight(&of_class))?;
+    let by_class = learned(&|fit| fit.class_weight([(1, 4.0)]))?;
+    assert_eq!(by_sample.0, by_class.0);
+    close(&by_sample.1, &by_class.1, 1e-6);
+    assert!(kernel != by_class.1);
+    // Split weights: the validation loss counts by the last ones.
+    let last = Tensor::cat(&[ones.narrow(0, 0, 24), ones.narrow(0, 0, 8) * 3.0], 0);
+    let fit = model
+        .fit(&x, &y)
+        .verbose(0)
+        .validation_split(0.25)
+        .sample_weight(&last);
+    let history = fit.run()?;
+    let (x_val, y_val) = (x.narrow(0, 24, 8), y.narrow(0, 24, 8));
+    let unweighted = model.evaluate(&x_val, &y_val)?["loss"];
+    assert!((history["val_loss"][0] - 3.0 * unweighted).abs() < 1e-5);
+    Ok(())
+}
