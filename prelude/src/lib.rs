@@ -71,8 +71,12 @@ pub use error::{Error, Result};
 pub use random::set_random_seed;
 
 pub use data::categorical::to_categorical;
-pub use data::split::train_test_split;
-pub use data::{TrainAndTest, fashion_mnist, mnist};
+pub use data::csv::{ReadCsv, Table, read_csv};
+pub use data::dataset::{Batch, Dataset, Epoch, Samples};
+pub use data::images::{ColorMode, ImageFolder};
+pub use data::nested::{Nested, tensor};
+pub use data::split::{PartSize, TrainTestSplit, train_test_split};
+pub use data::{TrainAndTest, cifar10, fashion_mnist, mnist};
 pub use shape::Shape;
 pub use tensor::TensorExt;
 

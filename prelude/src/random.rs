@@ -29,6 +29,13 @@ impl RandomState {
         order
     }
 
+    /// `RandomState.permutation(rows)`: these in random order.
+    pub(crate) fn shuffled(&mut self, rows: &[i64]) -> Vec<i64> {
+        let order = self.permutation(rows.len());
+        let row = |place: i64| rows.get(place as usize).copied();
+        order.into_iter().filter_map(row).collect()
+    }
+
     /// A number from 0 to `max`, both included, by rejection.
     ///
     /// # Source

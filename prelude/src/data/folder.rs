@@ -107,7 +107,7 @@ impl Dataset {
 
 /// `$TORCHBOOK_CACHE`, else `torchbook` in the user's cache folder; the kernel looks in the same
 /// place.
-fn cache_root() -> Option<PathBuf> {
+pub(super) fn cache_root() -> Option<PathBuf> {
     if let Some(root) = non_empty("TORCHBOOK_CACHE") {
         return Some(root.into());
     }

@@ -1,15 +1,22 @@
-//! Datasets and how they are cut: [`mnist`], [`fashion_mnist`],
-//! [`train_test_split`](split::train_test_split).
+//! Datasets, and how they become tensors and batches.
 //!
-//! Getting files from the network is not done here but by `torchbook data NAME`, which `folder.rs`
-//! starts when the cache is empty.
+//! - [`mnist`], [`fashion_mnist`], [`cifar10`]: what Keras brings; getting files from the network is
+//!   not done here but by `torchbook data NAME`, which `folder.rs` starts when the cache is empty
+//! - `csv.rs`, `images.rs`, `nested.rs`: a user's own
+//! - `split.rs`, `categorical.rs`, `dataset.rs`: cutting, encoding, batches
 
 pub(crate) mod categorical;
+pub mod cifar10;
+pub(crate) mod csv;
+pub(crate) mod dataset;
 pub mod fashion_mnist;
 mod folder;
 mod idx;
+pub(crate) mod images;
 pub mod mnist;
+pub(crate) mod nested;
 pub(crate) mod split;
+mod stratified;
 
 use tch::Tensor;
 

@@ -1,15 +1,20 @@
-//! Cutting a dataset into training and validation parts: the same rows as scikit-learn.
+//! Cutting a dataset into training and test parts: the same rows as scikit-learn.
+//!
+//! Here are the calls and the sizes of the parts; how a cut keeps the shares of classes is in
+//! `stratified.rs`.
 
 use tch::Tensor;
 
+use super::stratified::stratified_rows;
 use crate::random::RandomState;
-use crate::{Error, Result, TensorExt};
+use crate::{Arrays, Error, Result, TensorExt};
 
 /// Shuffles and splits arrays into a larger and a smaller part; returns `(x_train, x_test, y_train,
 /// y_test)`.
 ///
-/// `test_size` is the share of the smaller part, between 0 and 1, and `random_state` the seed of
-/// the shuffle. The rows are the ones that scikit-learn chooses, in its order.
+/// `test_size` is the share of the smaller part, between 0 and 1, or a number of rows, and
+/// `random_state` the seed of the shuffle. The rows are the ones that scikit-learn chooses, in its
+/// order. [`TrainTestSplit`] has further options.
 ///
 /// # Errors
 /// [`Error::LengthMismatch`] if `x` and `y` have different numbers of rows,
@@ -34,109 +39,247 @@ use crate::{Error, Result, TensorExt};
 pub fn train_test_split(
     x: &Tensor,
     y: &Tensor,
-    test_size: f64,
+    test_size: impl Into<PartSize>,
     random_state: u32,
 ) -> Result<(Tensor, Tensor, Tensor, Tensor)> {
-    let (x_rows, y_rows) = (rows(x), rows(y));
-    if x_rows != y_rows {
-        return Err(Error::LengthMismatch {
-            place: "train_test_split".into(),
-            first: "x".into(),
-            first_length: x_rows,
-            second: "y".into(),
-            second_length: y_rows,
-        });
+    let split = TrainTestSplit::new()
+        .test_size(test_size)
+        .random_state(random_state);
+    split.pair(x, y)
+}
+
+/// How large a part is: a share such as `0.1`, or a number of rows such as `1000`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PartSize {
+    /// Between 0 and 1.
+    Share(f64),
+    /// Rows.
+    Rows(i64),
+}
+
+impl From<f64> for PartSize {
+    fn from(share: f64) -> Self {
+        PartSize::Share(share)
     }
-    let (train, test) = split_rows(x_rows as usize, test_size, random_state)?;
-    let take = |tensor: &Tensor, rows: &[i64]| {
-        let rows = Tensor::f_from_slice(rows)?.f_to_device(tensor.device())?;
-        tensor.f_index_select(0, &rows)
-    };
-    Ok((
-        take(x, &train)?,
-        take(x, &test)?,
-        take(y, &train)?,
-        take(y, &test)?,
-    ))
+}
+
+/// The only integer type, so that a literal has no other choice.
+impl From<i64> for PartSize {
+    fn from(rows: i64) -> Self {
+        PartSize::Rows(rows)
+    }
+}
+
+impl std::fmt::Display for PartSize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PartSize::Share(share) => write!(f, "{share}"),
+            PartSize::Rows(rows) => write!(f, "{rows}"),
+        }
+    }
+}
+
+/// [`train_test_split`] with all of scikit-learn's options, for any number of arrays.
+///
+/// # Example
+/// ```
+/// use torchbook::*;
+///
+/// let images = Tensor::rand([100, 8, 8], (Kind::Float, Device::Cpu));
+/// let ages = Tensor::rand([100, 1], (Kind::Float, Device::Cpu));
+/// let labels = Tensor::arange(100, (Kind::Int64, Device::Cpu)).fmod(5);
+/// let split = TrainTestSplit::new().test_size(20).random_state(1).stratify(&labels);
+/// let (train, test) = split.arrays([&images, &ages, &labels])?;
+/// assert_eq!((train[0].shape(), test[0].shape()), ((80, 8, 8).into(), (20, 8, 8).into()));
+/// // Four of each class.
+/// assert_eq!(Vec::<i64>::try_from(test[2].bincount::<Tensor>(None, 5))?, [4; 5]);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Source
+/// scikit-learn 1.9, `sklearn.model_selection.train_test_split`.
+#[derive(Debug)]
+pub struct TrainTestSplit {
+    test_size: Option<PartSize>,
+    train_size: Option<PartSize>,
+    random_state: Option<u32>,
+    shuffle: bool,
+    stratify: Option<Tensor>,
+}
+
+impl Default for TrainTestSplit {
+    fn default() -> Self {
+        TrainTestSplit::new()
+    }
+}
+
+impl TrainTestSplit {
+    /// A quarter of the rows for testing, shuffled.
+    pub fn new() -> Self {
+        TrainTestSplit {
+            test_size: None,
+            train_size: None,
+            random_state: None,
+            shuffle: true,
+            stratify: None,
+        }
+    }
+
+    /// Share or number of the rows for testing; what training leaves, or a quarter, without this
+    /// call.
+    pub fn test_size(mut self, size: impl Into<PartSize>) -> Self {
+        self.test_size = Some(size.into());
+        self
+    }
+
+    /// Share or number of the rows for training; what testing leaves, without this call.
+    pub fn train_size(mut self, size: impl Into<PartSize>) -> Self {
+        self.train_size = Some(size.into());
+        self
+    }
+
+    /// The seed. Without it one is drawn from the session
+    /// ([`set_random_seed`](crate::set_random_seed)).
+    pub fn random_state(mut self, seed: u32) -> Self {
+        self.random_state = Some(seed);
+        self
+    }
+
+    /// Whether rows are shuffled; if not, the last ones are for testing. They are without this
+    /// call.
+    pub fn shuffle(mut self, shuffle: bool) -> Self {
+        self.shuffle = shuffle;
+        self
+    }
+
+    /// Class numbers whose shares both parts shall have, `(n,)` or `(n, 1)`.
+    pub fn stratify(mut self, labels: &Tensor) -> Self {
+        self.stratify = Some(labels.shallow_clone());
+        self
+    }
+
+    /// Splits two arrays: `(x_train, x_test, y_train, y_test)`.
+    ///
+    /// # Errors
+    /// As [`arrays`](TrainTestSplit::arrays).
+    pub fn pair(&self, x: &Tensor, y: &Tensor) -> Result<(Tensor, Tensor, Tensor, Tensor)> {
+        let (train, test) = self.row_numbers(&[x.shallow_clone(), y.shallow_clone()])?;
+        Ok((
+            take(x, &train)?,
+            take(x, &test)?,
+            take(y, &train)?,
+            take(y, &test)?,
+        ))
+    }
+
+    /// Splits any number of arrays: the training parts of all, then their test parts.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if they have different numbers of rows,
+    /// [`Error::InvalidArgument`] if a part would be empty or too small for all classes,
+    /// [`Error::EmptyData`] without an array.
+    pub fn arrays(&self, arrays: impl Arrays) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let arrays = arrays.arrays();
+        let (train, test) = self.row_numbers(&arrays)?;
+        let part = |rows: &[i64]| -> Result<Vec<Tensor>> {
+            arrays.iter().map(|array| take(array, rows)).collect()
+        };
+        Ok((part(&train)?, part(&test)?))
+    }
+
+    fn row_numbers(&self, arrays: &[Tensor]) -> Result<(Vec<i64>, Vec<i64>)> {
+        let count = arrays.first().map_or(0, rows);
+        if count == 0 {
+            return Err(Error::EmptyData {
+                place: "train_test_split".into(),
+            });
+        }
+        let names = ["x", "y"];
+        let name = |i: usize| match arrays.len() {
+            2 => names[i].to_owned(),
+            _ => format!("array {i}"),
+        };
+        let numbered = arrays.iter().enumerate().map(|(i, array)| (name(i), array));
+        let labels = self.stratify.iter().map(|y| ("stratify".to_owned(), y));
+        for (second, array) in numbered.chain(labels) {
+            if rows(array) != count {
+                return Err(Error::LengthMismatch {
+                    place: "train_test_split".into(),
+                    first: name(0),
+                    first_length: count,
+                    second,
+                    second_length: rows(array),
+                });
+            }
+        }
+        let (n_train, n_test) = self.sizes(count as usize)?;
+        let seed = self.random_state.unwrap_or_else(crate::random::next_seed);
+        match (&self.stratify, self.shuffle) {
+            (Some(labels), true) => stratified_rows(labels, n_train, n_test, seed),
+            (Some(_), false) => Err(Error::InvalidArgument {
+                place: "train_test_split: stratify".into(),
+                expected: "shuffle(true)".into(),
+                received: "shuffle(false)".into(),
+            }),
+            (None, true) => {
+                let order = RandomState::new(seed).permutation(count as usize);
+                let (test, rest) = order.split_at(n_test);
+                Ok((rest[..n_train].to_vec(), test.to_vec()))
+            }
+            (None, false) => {
+                let all: Vec<i64> = (0..count).collect();
+                let (train, rest) = all.split_at(n_train);
+                Ok((train.to_vec(), rest[..n_test].to_vec()))
+            }
+        }
+    }
+
+    /// Rows for training and for testing, of `n`.
+    fn sizes(&self, n: usize) -> Result<(usize, usize)> {
+        let refused = |what: &str, received: String| Error::InvalidArgument {
+            place: format!("train_test_split: {what}"),
+            expected: format!(
+                "a share between 0 and 1, or a number of rows, that leaves rows in both parts of {n}"
+            ),
+            received,
+        };
+        let rows = |size: Option<PartSize>, what: &str, round: fn(f64) -> f64| {
+            let Some(size) = size else {
+                return Ok(None);
+            };
+            let (rows, fits) = match size {
+                PartSize::Share(share) => (round(share * n as f64), share > 0.0 && share < 1.0),
+                PartSize::Rows(rows) => (rows as f64, rows > 0 && rows < n as i64),
+            };
+            match fits {
+                true => Ok(Some(rows as usize)),
+                false => Err(refused(what, size.to_string())),
+            }
+        };
+        let train = rows(self.train_size, "train_size", f64::floor)?;
+        let default =
+            (self.test_size.is_none() && train.is_none()).then_some(PartSize::Share(0.25));
+        let test = rows(self.test_size.or(default), "test_size", f64::ceil)?;
+        let (train, test) = match (train, test) {
+            (Some(train), Some(test)) => (train, test),
+            (Some(train), None) => (train, n.saturating_sub(train)),
+            (None, test) => (n.saturating_sub(test.unwrap_or(0)), test.unwrap_or(0)),
+        };
+        match train > 0 && test > 0 && train + test <= n {
+            true => Ok((train, test)),
+            false => Err(refused("test_size", format!("{train} and {test} rows"))),
+        }
+    }
 }
 
 fn rows(tensor: &Tensor) -> i64 {
     tensor.shape().first().copied().unwrap_or(0)
 }
 
-/// Row numbers of the training part and of the test part.
-fn split_rows(n: usize, test_size: f64, random_state: u32) -> Result<(Vec<i64>, Vec<i64>)> {
-    let n_test = (test_size * n as f64).ceil();
-    if !(test_size > 0.0 && test_size < 1.0 && n_test < n as f64) {
-        return Err(Error::InvalidArgument {
-            place: "train_test_split: test_size".into(),
-            expected: format!("a share between 0 and 1 that leaves rows in both parts of {n}"),
-            received: test_size.to_string(),
-        });
-    }
-    let order = RandomState::new(random_state).permutation(n);
-    let (test, train) = order.split_at(n_test as usize);
-    Ok((train.to_vec(), test.to_vec()))
+fn take(tensor: &Tensor, rows: &[i64]) -> Result<Tensor> {
+    let rows = Tensor::f_from_slice(rows)?.f_to_device(tensor.device())?;
+    Ok(tensor.f_index_select(0, &rows)?)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tch::{Device, Kind};
-
-    /// The vectors and hashes were made by scikit-learn 1.9.1; see
-    /// tests/reference/make_reference.py.
-    #[test]
-    fn sixty_thousand_rows_are_split_as_by_scikit_learn() -> Result<()> {
-        let (train, test) = split_rows(60_000, 0.1, 1)?;
-        assert_eq!((train.len(), test.len()), (54_000, 6_000));
-        assert_eq!(
-            test[..10],
-            [
-                15281, 21435, 44536, 13518, 47529, 53560, 41094, 6060, 9358, 49039
-            ]
-        );
-        assert_eq!(
-            train[..10],
-            [
-                41531, 42726, 29354, 25320, 19339, 14394, 20664, 29883, 2970, 22449
-            ]
-        );
-        assert_eq!(test[5995..], [32910, 14945, 25901, 32194, 59129]);
-        assert_eq!(train[53_995..], [50057, 32511, 5192, 12172, 33003]);
-        let weighted = |rows: &[i64]| -> i64 { rows.iter().zip(0..).map(|(row, i)| row * i).sum() };
-        assert_eq!(weighted(&test), 539_636_987_764);
-        assert_eq!(weighted(&train), 43_896_248_936_909);
-        assert_eq!(
-            sha256(&test),
-            "289abd341786ebfeb887baa436e8c1529f692ed274f95012f34d99b5796eed4d"
-        );
-        assert_eq!(
-            sha256(&train),
-            "5e5724602bd0c939db5386ba712e285d8376c002a459ab23919fbd798e3d9a2a"
-        );
-        Ok(())
-    }
-
-    fn sha256(rows: &[i64]) -> String {
-        use sha2::{Digest, Sha256};
-        let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
-        Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
-
-    #[test]
-    fn arrays_of_different_lengths_and_empty_parts_are_refused() {
-        let x = Tensor::zeros([10, 2], (Kind::Float, Device::Cpu));
-        let y = Tensor::zeros([9], (Kind::Int64, Device::Cpu));
-        let error = train_test_split(&x, &y, 0.1, 1)
-            .expect_err("9 is not 10")
-            .to_string();
-        assert!(error.contains("x has 10 rows and y has 9"), "{error}");
-        for share in [0.0, 1.0, -0.5, 0.95, f64::NAN] {
-            assert!(train_test_split(&x, &x, share, 1).is_err(), "{share}");
-        }
-    }
-}
+mod tests;

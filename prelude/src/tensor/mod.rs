@@ -4,7 +4,8 @@
 
 pub(crate) mod text;
 
-use tch::{Kind, Tensor};
+use tch::kind::Element;
+use tch::{Device, Kind, Tensor};
 
 use crate::{Error, Result, Shape};
 
@@ -41,6 +42,21 @@ pub trait TensorExt {
 
     /// As bytes (`astype('uint8')`).
     fn to_uint8(&self) -> Tensor;
+
+    /// All numbers, row after row, as `T`, from whatever device and kind.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if the device has failed.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let x = Tensor::arange(6, (Kind::Int64, Device::Cpu)).reshape([2, 3]);
+    /// assert_eq!(x.to_vec::<f32>()?, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn to_vec<T: Element + Copy>(&self) -> Result<Vec<T>>;
 }
 
 impl TensorExt for Tensor {
@@ -73,12 +89,19 @@ impl TensorExt for Tensor {
     fn to_uint8(&self) -> Tensor {
         self.to_kind(Kind::Uint8)
     }
+
+    fn to_vec<T: Element + Copy>(&self) -> Result<Vec<T>> {
+        let tensor = self.f_detach()?.f_to_kind(T::KIND)?;
+        let tensor = tensor.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let mut numbers = vec![T::ZERO; tensor.numel()];
+        tensor.f_copy_data(&mut numbers, tensor.numel())?;
+        Ok(numbers)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     #[test]
     fn reshape_infers_one_axis_and_refuses_what_does_not_fit() -> Result<()> {
