@@ -27,7 +27,7 @@ const MOST_MARKS: usize = 3000;
 /// A figure of one subplot or several, built call by call.
 ///
 /// What is drawn is named as in matplotlib; options follow what they belong to.
-/// Data can be slices, vectors, arrays and tensors of any number type: see [`ArrayLike`].
+/// Data can be slices, vectors, arrays and tensors of any number type: see [`ArrayLike`](crate::ArrayLike).
 /// As the last expression of a cell a figure is shown; [`show`](Figure::show) does it anywhere.
 ///
 /// # Errors
