@@ -149,8 +149,8 @@ pub use saving::{Saving, load_model};
 
 pub use training::arrays::Arrays;
 pub use training::callbacks::{
-    CSVLogger, Callback, EarlyStopping, LambdaCallback, LearningRateScheduler, Outcome,
-    ReduceLROnPlateau, TensorBoard, TerminateOnNaN, Training,
+    BackupAndRestore, CSVLogger, Callback, EarlyStopping, LambdaCallback, LearningRateScheduler,
+    ModelCheckpoint, Outcome, ReduceLROnPlateau, TensorBoard, TerminateOnNaN, Training,
 };
 pub use training::compile::TrainingState;
 pub use training::fit::Fit;

@@ -106,8 +106,7 @@ pub trait Saving: Network {
     where
         Self: Sized,
     {
-        self.check_built("save_weights")?;
-        file::write(path.as_ref(), &named_weights(self)?, None)
+        save_weights(self, path.as_ref())
     }
 
     /// Overwrites the weights with those of a file that [`save`](Saving::save),
@@ -157,6 +156,39 @@ pub(crate) fn save(network: &dyn Network, path: &Path) -> Result<()> {
     let mut tensors = named_weights(network)?;
     training::describe(network.training(), &mut text, &mut tensors)?;
     file::write(path, &tensors, Some(&text))
+}
+
+/// What [`Saving::save_weights`] does, for callbacks, too.
+pub(crate) fn save_weights(network: &dyn Network, path: &Path) -> Result<()> {
+    network.check_built("save_weights")?;
+    file::write(path, &named_weights(network)?, None)
+}
+
+/// Writes what a training that is cut off after `epochs` epochs goes on with. Architecture, loss and
+/// metrics are the model's own and stay out, so that those of a user's need not be saveable.
+pub(crate) fn save_progress(network: &dyn Network, epochs: usize, path: &Path) -> Result<()> {
+    let mut text = json!({ "format": FORMAT, "epochs": epochs });
+    let mut tensors = named_weights(network)?;
+    training::describe_progress(network.training(), &mut text, &mut tensors)?;
+    file::write(path, &tensors, Some(&text))
+}
+
+/// Brings a compiled model to where [`save_progress`] was; returns how many epochs are done.
+pub(crate) fn restore_progress(network: &mut dyn Network, path: &Path) -> Result<usize> {
+    let file = TensorFile::read(path)?;
+    let epochs = file.text().and_then(|text| text["epochs"].as_u64());
+    let (Some(text), Some(epochs)) = (file.text(), epochs) else {
+        return Err(Error::WrongFileContent {
+            path: path.to_owned(),
+            expected: "what BackupAndRestore has written".into(),
+            received: "something else".into(),
+            remedy: "give each training a folder of its own".into(),
+        });
+    };
+    fill(network, &file, &[])?;
+    let device = network.device();
+    training::restore_progress(network.training_mut(), text, &file, device)?;
+    Ok(epochs as usize)
 }
 
 /// Reads a model that [`Saving::save`] has written, compiled and ready to go on.

@@ -30,6 +30,20 @@ pub(super) fn describe(
         "optimizer": optimizer.config()?,
         "metrics": metrics?,
     });
+    drop(optimizer);
+    describe_progress(training, text, tensors)
+}
+
+/// The part of it that training changes.
+pub(super) fn describe_progress(
+    training: &TrainingState,
+    text: &mut Value,
+    tensors: &mut Vec<(String, Tensor)>,
+) -> Result<()> {
+    let Some(compiled) = &training.compiled else {
+        return Ok(());
+    };
+    let optimizer = compiled.optimizer.borrow();
     let history = serde_json::to_value(&training.history).map_err(|error| Error::NotSaveable {
         what: "the history".into(),
         remedy: error.to_string(),
@@ -58,13 +72,30 @@ pub(super) fn restore(
     let Some(compile) = text.get("compile") else {
         return Ok(());
     };
-    let damaged = |expected: &str| Error::WrongFileContent {
-        path: file.path().to_owned(),
-        expected: expected.to_owned(),
-        received: "something else".into(),
-        remedy: "the file is damaged: save it again".into(),
+    let optimizer: Box<dyn Optimizer> = optimizers::from_config(&compile["optimizer"])?;
+    let metrics = compile["metrics"].as_array();
+    let metrics = metrics.ok_or_else(|| damaged(file, "a list of metrics"))?;
+    let metrics: Result<Vec<Box<dyn Metric>>> = metrics.iter().map(metrics::from_config).collect();
+    training.compiled = Some(Compiled {
+        loss: losses::from_config(&compile["loss"])?,
+        optimizer: RefCell::new(optimizer),
+        metrics: metrics?,
+    });
+    restore_progress(training, text, file, device)
+}
+
+/// The part of it that training changes, for a model that is compiled.
+pub(super) fn restore_progress(
+    training: &mut TrainingState,
+    text: &Value,
+    file: &TensorFile,
+    device: Device,
+) -> Result<()> {
+    let Some(compiled) = &training.compiled else {
+        return Ok(());
     };
-    let mut optimizer: Box<dyn Optimizer> = optimizers::from_config(&compile["optimizer"])?;
+    let damaged = |expected: &str| damaged(file, expected);
+    let mut optimizer = compiled.optimizer.borrow_mut();
     let left = &text["training"];
     let iterations = left["iterations"].as_i64();
     let iterations = iterations.ok_or_else(|| damaged("a number of iterations"))?;
@@ -78,20 +109,25 @@ pub(super) fn restore(
         state.push((name.to_owned(), tensor.f_to_device(device)?));
     }
     optimizer.set_state(iterations, state)?;
-    let has_schedule = compile["optimizer"]["config"]["learning_rate"].is_object();
-    if let (false, Some(rate)) = (has_schedule, file.tensor(LEARNING_RATE)?) {
-        optimizer.set_learning_rate(rate.f_double_value(&[0])?)?;
+    if let Some(rate) = file.tensor(LEARNING_RATE)? {
+        let rate = rate.f_double_value(&[0])?;
+        // A schedule says it by itself, and cannot be told.
+        if optimizer.learning_rate() != rate {
+            optimizer.set_learning_rate(rate)?;
+        }
     }
-    let metrics = compile["metrics"].as_array();
-    let metrics = metrics.ok_or_else(|| damaged("a list of metrics"))?;
-    let metrics: Result<Vec<Box<dyn Metric>>> = metrics.iter().map(metrics::from_config).collect();
-    training.compiled = Some(Compiled {
-        loss: losses::from_config(&compile["loss"])?,
-        optimizer: RefCell::new(optimizer),
-        metrics: metrics?,
-    });
+    drop(optimizer);
     let history = serde_json::from_value(left["history"].clone());
     training.history = history.map_err(|_| damaged("a history"))?;
     training.seed = left["seed"].as_u64().and_then(|seed| seed.try_into().ok());
     Ok(())
+}
+
+fn damaged(file: &TensorFile, expected: &str) -> Error {
+    Error::WrongFileContent {
+        path: file.path().to_owned(),
+        expected: expected.to_owned(),
+        received: "something else".into(),
+        remedy: "the file is damaged: save it again".into(),
+    }
 }

@@ -48,6 +48,13 @@ impl Feed {
         }
     }
 
+    /// Orders as another training did; nothing has been dealt out yet.
+    pub(crate) fn reseed(&mut self, seed: u32) {
+        if let Some(random) = &mut self.random {
+            *random = RandomState::new(seed);
+        }
+    }
+
     /// Leaves out the epochs that were learned before, so that a training that goes on deals out
     /// the same batches as one that was never interrupted.
     pub(crate) fn skip_epochs(&mut self, epochs: usize) -> Result<()> {

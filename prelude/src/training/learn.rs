@@ -116,6 +116,10 @@ impl<'a> Learning<'a> {
         self.tell(None, |callback, training| callback.on_train_begin(training))?;
         // A callback may have restored an earlier training.
         let initial_epoch = self.control.initial_epoch;
+        if let Some(seed) = self.model.training().seed.filter(|&seed| seed != self.seed) {
+            self.seed = seed;
+            self.feed.reseed(seed);
+        }
         self.feed.skip_epochs(initial_epoch)?;
         let history = &mut self.model.training_mut().history;
         history.keep_before(initial_epoch + 1);

@@ -3,20 +3,25 @@
 //! `fit.rs` calls, callbacks answer; they reach the model and the optimizer through [`Training`].
 //! Epochs and batches count from 0 here, as they do in Keras.
 
+mod backup_and_restore;
 mod csv_logger;
 mod early_stopping;
+mod file_pattern;
 mod lambda_callback;
 mod learning_rate_scheduler;
+mod model_checkpoint;
 pub(crate) mod monitor;
 mod reduce_lr_on_plateau;
 mod tensorboard;
 mod terminate_on_nan;
 pub(crate) mod training;
 
+pub use backup_and_restore::BackupAndRestore;
 pub use csv_logger::CSVLogger;
 pub use early_stopping::EarlyStopping;
 pub use lambda_callback::{LambdaCallback, Outcome};
 pub use learning_rate_scheduler::LearningRateScheduler;
+pub use model_checkpoint::ModelCheckpoint;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNaN;
@@ -213,3 +218,5 @@ impl<'a> Callbacks<'a> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_saving;

@@ -9,24 +9,24 @@ use crate::testing::reference_text;
 use crate::training::trainer::Trainer;
 use crate::*;
 
-fn reference() -> Value {
+pub(super) fn reference() -> Value {
     serde_json::from_str(&reference_text("callbacks.json")).expect("JSON")
 }
 
-fn sequence(reference: &Value, name: &Value) -> Vec<f64> {
+pub(super) fn sequence(reference: &Value, name: &Value) -> Vec<f64> {
     let numbers = reference["sequences"][name.as_str().expect("a name")].as_array();
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     numbers.expect("a sequence").iter().map(number).collect()
 }
 
 /// A model of one weight and a bias, and a step size of 0.1, as in the script.
-fn model() -> Result<Sequential> {
+pub(super) fn model() -> Result<Sequential> {
     let mut model = Sequential::new([Input::new(1).into(), Dense::new(1).into()])?;
     model.compile("mse", SGD::new().learning_rate(0.1), ())?;
     Ok(model)
 }
 
-fn weights(value: f64) -> [Tensor; 2] {
+pub(super) fn weights(value: f64) -> [Tensor; 2] {
     let options = (Kind::Float, Device::Cpu);
     [
         Tensor::full([1, 1], value, options),
@@ -36,7 +36,7 @@ fn weights(value: f64) -> [Tensor; 2] {
 
 /// What a callback has done.
 #[derive(Debug, PartialEq)]
-struct Driven {
+pub(super) struct Driven {
     epochs: usize,
     stopped: bool,
     /// The number of the epoch whose weights the model has.
@@ -45,7 +45,7 @@ struct Driven {
 }
 
 /// Tells a callback one epoch after the other, until it stops the training.
-fn drive(callback: &mut dyn Callback, losses: &[f64]) -> Result<Driven> {
+pub(super) fn drive(callback: &mut dyn Callback, losses: &[f64]) -> Result<Driven> {
     let mut model = model()?;
     let mut control = Control::default();
     let mut rates = Vec::new();

@@ -137,6 +137,11 @@ impl<'a> Training<'a> {
         self.control.elapsed
     }
 
+    /// Goes on as if so many epochs had been done.
+    pub(crate) fn set_initial_epoch(&mut self, epoch: usize) {
+        self.control.initial_epoch = epoch;
+    }
+
     /// A loss that is no number will not end the `fit` as an error.
     pub(crate) fn tolerate_nan(&mut self) {
         self.control.tolerates_nan = true;
