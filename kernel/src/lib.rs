@@ -25,3 +25,4 @@ pub mod evaluator;
 
 pub mod notebook;
 pub mod setup;
+pub mod stand_in;

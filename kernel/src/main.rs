@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = torchbook_kernel::stand_in::run_if_tool() {
+        return code;
+    }
     // A program that a cell starts inherits evcxr's variables, also when it is this one
     // (`torchbook data`): only what the kernel itself has started takes part in evcxr's game.
     let is_rustc_wrapper = std::env::var_os("EVCXR_RUSTC_WRAPPER").is_some();

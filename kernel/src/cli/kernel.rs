@@ -7,6 +7,7 @@ use crate::processes;
 use crate::server::{self, MakeEvaluator};
 use crate::setup::kernel_folder::{KernelFolder, KernelFolderGuard};
 use crate::setup::{self, Cache, Environment};
+use crate::stand_in::tools::Tools;
 use anyhow::Context;
 use clap::Args;
 use jupyter_protocol::ConnectionInfo;
@@ -67,8 +68,11 @@ fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
             cache.root().display()
         )
     })?;
+    let tools = Tools::create(&folder.tools())
+        .with_context(|| format!("cannot write {}", folder.tools().display()))?;
     // SAFETY: the runtime and all other threads start later.
     unsafe {
+        tools.enter();
         std::env::set_var("EVCXR_TMPDIR", folder.evcxr());
         std::env::set_var("EVCXR_CONFIG_DIR", folder.evcxr_configuration());
         for name in setup::libtorch::CLEARED_VARIABLES {
@@ -79,7 +83,7 @@ fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
         let prepare = Box::new(move |reporter: &setup::Reporter| {
             setup::ready::prelude(&environment, reporter)
         });
-        Ok(Box::new(EvcxrEvaluator::new(io, folder, prepare)?))
+        Ok(Box::new(EvcxrEvaluator::new(io, folder, tools, prepare)?))
     });
     Ok((make_evaluator, guard))
 }

@@ -11,6 +11,7 @@ use crate::setup::Reporter;
 use crate::setup::kernel_folder::KernelFolder;
 use crate::setup::prepared::Prepared;
 use crate::setup::progress::{Progress, StepView, plain_line};
+use crate::stand_in::tools::Tools;
 use ::evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,7 @@ pub type Prepare = Box<dyn Fn(&Reporter) -> crate::setup::Result<Prepared> + Sen
 /// Evaluates cells with evcxr and the prelude.
 pub struct EvcxrEvaluator {
     folder: KernelFolder,
+    tools: Tools,
     prepare: Prepare,
     hub: Arc<Hub>,
     /// The command that starts a cell process, until evcxr has taken it.
@@ -42,14 +44,17 @@ impl EvcxrEvaluator {
     pub fn new(
         io: Arc<dyn CellIo>,
         folder: KernelFolder,
+        tools: Tools,
         prepare: Prepare,
     ) -> io::Result<EvcxrEvaluator> {
         let (hub, mut command) = Hub::start(io, Some(&folder.prelude_library()))?;
         command
             .env("TORCHBOOK_FRAMES", "1")
             .env("TORCHBOOK_EXE", std::env::current_exe()?);
+        tools.restore_environment(&mut command);
         Ok(EvcxrEvaluator {
             folder,
+            tools,
             prepare,
             hub,
             command: Some(command),
@@ -75,6 +80,13 @@ impl EvcxrEvaluator {
                 self.folder.path().display()
             )
         })?;
+        self.tools
+            .describe(
+                prepared.toolchain(),
+                self.folder.evcxr(),
+                prepared.answers(),
+            )
+            .map_err(|error| format!("cannot write the stand-ins' settings: {error}"))?;
         let command = match self.command.take() {
             Some(command) => command,
             None => return Err("evcxr did not start; restart the kernel".into()),

@@ -71,6 +71,11 @@ impl KernelFolder {
         self.path.join("evcxr-configuration")
     }
 
+    /// Where the stand-ins for cargo and rustc are.
+    pub fn tools(&self) -> PathBuf {
+        self.path.join("tools")
+    }
+
     /// Where libtorchbook.so will lie.
     pub fn prelude_library(&self) -> PathBuf {
         self.evcxr()

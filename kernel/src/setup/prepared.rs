@@ -51,6 +51,7 @@ autocfg = { opt-level = 0 }
 #[derive(Debug, Clone)]
 pub struct Prepared {
     folder: PathBuf,
+    toolchain: Toolchain,
     build_environment: Vec<(String, String)>,
 }
 
@@ -70,6 +71,7 @@ impl Prepared {
         let folder = cache.prepared(&format!("{dependencies}-{}", sources_key()));
         let prepared = Prepared {
             folder,
+            toolchain: toolchain.clone(),
             build_environment: libtorch.env(),
         };
         if prepared.is_complete() {
@@ -87,6 +89,16 @@ impl Prepared {
     /// The folder that is copied for evcxr.
     pub fn evcxr_folder(&self) -> PathBuf {
         self.folder.join("evcxr")
+    }
+
+    /// What cargo and rustc told about it, for all kernels.
+    pub fn answers(&self) -> PathBuf {
+        self.folder.join("answers")
+    }
+
+    /// The toolchain it was built with.
+    pub fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
     }
 
     /// The lock file with the versions everything was built with.
@@ -331,6 +343,13 @@ mod tests {
     fn cells_start_with_the_environment_the_prelude_was_built_with() {
         let prepared = Prepared {
             folder: PathBuf::from("/prepared"),
+            toolchain: Toolchain {
+                rustc: "rustc".into(),
+                cargo: "cargo".into(),
+                version: "rustc 1.95.0".into(),
+                sysroot: "/toolchain".into(),
+                host: TARGET.into(),
+            },
             build_environment: vec![("LIBTORCH".into(), "/lt".into())],
         };
         let cell = prepared.start_up_cell();

@@ -1,0 +1,103 @@
+//! What evcxr and rust-analyzer take for `cargo`, `rustc` and `rustup`: this program under those names.
+//!
+//! evcxr compiles a cell by starting cargo, and rust-analyzer learns what crates there are from
+//! cargo and rustc. Both look for them in folders that the kernel names ([`tools`]), find links to
+//! this program, and get their answers faster than from the real tools: [`answers`] remembers what
+//! never changes, [`metadata`] leaves out crates that no cell sees, and [`build`] runs rustc
+//! directly when only the cell has changed. Whatever is not known to be safe goes to the real tool.
+
+pub mod answers;
+pub mod build;
+pub mod crates;
+pub mod metadata;
+pub mod recording;
+pub mod tools;
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use tools::{Settings, Tools};
+
+/// Stands for evcxr's folder, which differs from kernel to kernel, in what kernels share.
+const EVCXR_FOLDER: &str = "@EVCXR@";
+
+/// Acts as a tool if this program was started under a tool's name by the kernel or what it started.
+///
+/// Call it first in `main`: it must work before anything else reads the environment.
+pub fn run_if_tool() -> Option<ExitCode> {
+    if let Some(code) = recording::run_if_recorder() {
+        return Some(code);
+    }
+    let tools = Tools::of_environment()?;
+    let mut arguments = std::env::args_os();
+    let called = arguments.next()?;
+    let name = Path::new(&called).file_name()?.to_str()?.to_owned();
+    if !tools::NAMES.contains(&name.as_str()) {
+        return None;
+    }
+    Some(run(&tools, &name, arguments.collect()))
+}
+
+fn run(tools: &Tools, name: &str, arguments: Vec<OsString>) -> ExitCode {
+    let settings = tools.settings();
+    let text: Option<Vec<&str>> = arguments.iter().map(|word| word.to_str()).collect();
+    if let (Some(settings), Some(words)) = (&settings, text)
+        && let Some(code) = answer(tools, settings, name, &words)
+    {
+        return code;
+    }
+    real_tool(tools, settings.as_ref(), name, &arguments)
+}
+
+/// The quick way, where there is one.
+fn answer(tools: &Tools, settings: &Settings, name: &str, words: &[&str]) -> Option<ExitCode> {
+    match (name, words) {
+        ("rustup", ["which", "cargo"]) => print(tools.link("cargo").to_str()?),
+        ("rustup", ["which", "rustc"]) => print(settings.rustc.to_str()?),
+        ("rustc", _) => answers::rustc(tools, settings, words),
+        ("cargo", ["metadata", ..]) => metadata::answer(tools, settings, words),
+        ("cargo", _) if words.contains(&"build") => build::answer(tools, settings, words),
+        ("cargo", _) => answers::cargo(tools, settings, words),
+        _ => None,
+    }
+}
+
+fn print(line: &str) -> Option<ExitCode> {
+    println!("{line}");
+    Some(ExitCode::SUCCESS)
+}
+
+/// Becomes the real tool, in the environment it would have without us.
+fn real_tool(
+    tools: &Tools,
+    settings: Option<&Settings>,
+    name: &str,
+    arguments: &[OsString],
+) -> ExitCode {
+    let mut command = real_command(tools, settings, name);
+    let error = command.args(arguments).exec();
+    eprintln!("torchbook: cannot run {name}: {error}");
+    ExitCode::from(127)
+}
+
+/// The real tool, without arguments.
+fn real_command(tools: &Tools, settings: Option<&Settings>, name: &str) -> Command {
+    let program = match (name, settings) {
+        ("cargo", Some(settings)) => settings.cargo.clone(),
+        ("rustc", Some(settings)) => settings.rustc.clone(),
+        _ => name.into(),
+    };
+    let mut command = Command::new(program);
+    tools.restore_environment(&mut command);
+    if let Some(settings) = settings {
+        // rust-analyzer names a toolchain by its folder, which may be our empty one.
+        if std::env::var_os("RUSTUP_TOOLCHAIN").is_some_and(|name| Path::new(&name).is_absolute()) {
+            command.env_remove("RUSTUP_TOOLCHAIN");
+        }
+        if std::env::var_os("RUSTC").is_none() {
+            command.env("RUSTC", &settings.rustc);
+        }
+    }
+    command
+}

@@ -1,0 +1,198 @@
+//! The folder of links that stand in for tools, and what the links must know.
+//!
+//! The kernel makes it ([`Tools::create`]), puts it where tools are looked for ([`Tools::enter`])
+//! and says later, when set-up has found them, where the real tools are ([`Tools::describe`]).
+
+use super::crates;
+use crate::setup::Toolchain;
+use crate::setup::prepared::TARGET;
+use serde::{Deserialize, Serialize};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names under which this program stands in.
+pub const NAMES: [&str; 3] = ["cargo", "rustc", "rustup"];
+/// Names the folder to every process below the kernel.
+const VARIABLE: &str = "TORCHBOOK_TOOLS";
+/// Holds the user's CARGO_HOME while ours is set.
+const CARGO_HOME_BEFORE: &str = "TORCHBOOK_CARGO_HOME";
+
+/// One kernel's folder of stand-ins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tools {
+    folder: PathBuf,
+}
+
+/// What a stand-in must know, written by the kernel once set-up is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Settings {
+    /// The real cargo.
+    pub cargo: PathBuf,
+    /// The real rustc.
+    pub rustc: PathBuf,
+    /// Folder of the toolchain.
+    pub sysroot: PathBuf,
+    /// As `rustc --version` prints it.
+    pub version: String,
+    /// This program, under its own name.
+    pub program: PathBuf,
+    /// evcxr's folder of this kernel.
+    pub evcxr: PathBuf,
+    /// Answers that all kernels with the same prepared folder share.
+    pub shared_answers: PathBuf,
+}
+
+impl Settings {
+    /// Where cargo puts what it builds for cells.
+    pub fn target_debug(&self) -> PathBuf {
+        self.evcxr.join("target").join(TARGET).join("debug")
+    }
+
+    /// The compiler command for cells with the prelude alone, for all kernels.
+    pub fn shared_recording(&self) -> PathBuf {
+        self.shared_answers.join("recording.json")
+    }
+
+    /// Whether the cells' crate depends on the prelude and on nothing of the user's.
+    pub fn has_only_the_prelude(&self) -> bool {
+        let manifest = std::fs::read_to_string(self.evcxr.join("Cargo.toml")).unwrap_or_default();
+        let mut dependencies = manifest
+            .lines()
+            .skip_while(|line| *line != "[dependencies]")
+            .skip(1)
+            .filter(|line| !line.trim().is_empty());
+        dependencies
+            .next()
+            .is_some_and(|line| line.contains("torchbook-prelude"))
+            && dependencies.next().is_none()
+    }
+}
+
+impl Tools {
+    /// Makes the folder with its links.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(folder: &Path) -> io::Result<Tools> {
+        let tools = Tools {
+            folder: folder.to_path_buf(),
+        };
+        std::fs::create_dir_all(folder.join("bin"))?;
+        std::fs::create_dir_all(tools.answers())?;
+        std::fs::create_dir_all(tools.empty_sysroot().join("lib/rustlib/src/rust/library"))?;
+        crates::create_empty_libraries(&tools.empty_libraries())?;
+        let program = std::env::current_exe()?;
+        for name in NAMES {
+            symlink(&program, tools.link(name))?;
+        }
+        Ok(tools)
+    }
+
+    /// The folder that the kernel above this process made.
+    pub fn of_environment() -> Option<Tools> {
+        let folder = PathBuf::from(std::env::var_os(VARIABLE)?);
+        Some(Tools { folder })
+    }
+
+    /// Puts the stand-ins before the real tools for this process and what it starts.
+    ///
+    /// # Safety
+    /// No other thread may run: the environment is written.
+    pub unsafe fn enter(&self) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.bin()).chain(std::env::split_paths(&path));
+        let joined = std::env::join_paths(folders).unwrap_or(path);
+        let before = std::env::var_os("CARGO_HOME").unwrap_or_default();
+        // SAFETY: the caller's promise.
+        unsafe {
+            std::env::set_var("PATH", joined);
+            // rust-analyzer looks for cargo in $CARGO_HOME/bin before anywhere else.
+            std::env::set_var("CARGO_HOME", &self.folder);
+            std::env::set_var(CARGO_HOME_BEFORE, before);
+            std::env::set_var(VARIABLE, &self.folder);
+        }
+    }
+
+    /// Takes the stand-ins out of a command's environment: for real tools and users' programs.
+    pub fn restore_environment(&self, command: &mut Command) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env("PATH", self.without_links(&path));
+        if std::env::var_os("CARGO_HOME").is_some_and(|home| Path::new(&home) == self.folder) {
+            match std::env::var_os(CARGO_HOME_BEFORE) {
+                Some(home) if !home.is_empty() => command.env("CARGO_HOME", home),
+                _ => command.env_remove("CARGO_HOME"),
+            };
+        }
+        command.env_remove(CARGO_HOME_BEFORE).env_remove(VARIABLE);
+    }
+
+    fn without_links(&self, path: &OsStr) -> OsString {
+        let bin = self.bin();
+        let kept = std::env::split_paths(path).filter(|folder| *folder != bin);
+        std::env::join_paths(kept).unwrap_or_else(|_| path.to_owned())
+    }
+
+    /// The stand-in of a tool.
+    pub fn link(&self, name: &str) -> PathBuf {
+        self.bin().join(name)
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+
+    /// Answers of this kernel alone.
+    pub fn answers(&self) -> PathBuf {
+        self.folder.join("answers")
+    }
+
+    /// Libraries without content.
+    pub fn empty_libraries(&self) -> PathBuf {
+        self.folder.join("empty-libraries")
+    }
+
+    /// The compiler command of this kernel's cells.
+    pub fn recording(&self) -> PathBuf {
+        self.folder.join("recording.json")
+    }
+
+    /// A toolchain's folder without std.
+    pub fn empty_sysroot(&self) -> PathBuf {
+        self.folder.join("empty-sysroot")
+    }
+
+    /// Tells the stand-ins where the real tools are; from now on they give quick answers.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn describe(
+        &self,
+        toolchain: &Toolchain,
+        evcxr: PathBuf,
+        shared_answers: PathBuf,
+    ) -> io::Result<()> {
+        std::fs::create_dir_all(&shared_answers)?;
+        let settings = Settings {
+            program: std::env::current_exe()?,
+            cargo: toolchain.cargo.clone(),
+            rustc: toolchain.rustc.clone(),
+            sysroot: toolchain.sysroot.clone(),
+            version: toolchain.version.clone(),
+            evcxr,
+            shared_answers,
+        };
+        std::fs::write(self.settings_file(), serde_json::to_vec(&settings)?)
+    }
+
+    /// What [`Tools::describe`] wrote; none before.
+    pub fn settings(&self) -> Option<Settings> {
+        serde_json::from_slice(&std::fs::read(self.settings_file()).ok()?).ok()
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.folder.join("settings.json")
+    }
+}
