@@ -83,6 +83,7 @@ pub use tensor::TensorExt;
 pub use initializers::Initializer;
 pub use model::Mode;
 pub use model::any_layer::AnyLayer;
+pub use model::diagram::{Diagram, plot_model};
 pub use model::functional::Model;
 pub use model::graph::{SymbolicTensor, Symbols};
 pub use model::layers::activations::{ELU, LeakyReLU, PReLU, ReLU, Softmax};
@@ -121,7 +122,7 @@ pub use model::layers::{
     Layer, Mistake, ModelOutput, OutputForm, Padding, Pair,
 };
 pub use model::names::clear_session;
-pub use model::network::Network;
+pub use model::network::{Connection, Network};
 pub use model::sequential::Sequential;
 pub use model::summary::Summary;
 pub use model::weight::{AxisOrder, Weight};

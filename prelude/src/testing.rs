@@ -4,9 +4,7 @@
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::{
-    Activation, BatchNormalization, Conv2D, Dense, Flatten, Input, Result, Sequential, TensorExt,
-};
+use crate::*;
 
 /// The model of the founding notebook.
 pub(crate) fn founding_model() -> Result<Sequential> {
@@ -22,6 +20,33 @@ pub(crate) fn founding_model() -> Result<Sequential> {
         Dense::new(10).into(),
         Activation::softmax().into(),
     ])
+}
+
+/// Two inputs, a shared layer, a nested model, a join and two outputs.
+pub(crate) fn branched_model() -> Result<Model> {
+    let (image, age) = (
+        Input::new((8, 8, 1)).name("image"),
+        Input::new(1).name("age"),
+    );
+    let x = Conv2D::new(4, 3)
+        .activation("relu")
+        .name("conv")
+        .call(&image)?;
+    let x = Flatten::new().name("flat").call(&x)?;
+    let shared = AnyLayer::new(Dense::new(5).name("shared"));
+    let inner = Sequential::new([
+        Input::new(5).into(),
+        Dense::new(5).name("inner_dense").into(),
+        BatchNormalization::new().name("inner_norm").into(),
+    ])?
+    .with_name("inner");
+    let y = inner.call(&shared.call(&x)?)?;
+    let x = Concatenate::new().name("join").call((&x, &age, &y))?;
+    let class = Dense::new(3).activation("softmax").name("class").call(&x)?;
+    let price = Dense::new(1)
+        .name("price")
+        .call(&Dropout::new(0.5).name("drop").call(&x)?)?;
+    Model::new((&image, &age), (&class, &price))
 }
 
 /// Arrays by name, made by tests/reference/make_reference.py.
@@ -86,7 +111,7 @@ impl Reference {
 #[track_caller]
 pub(crate) fn close(actual: &Tensor, expected: &Tensor, tolerance: f64) {
     assert_eq!(actual.shape(), expected.shape());
-    let _guard = tch::no_grad_guard();
+    let _guard = no_grad_guard();
     let (actual, expected) = (actual.to_float64(), expected.to_float64());
     let error = (&actual - &expected).abs() / expected.abs().clamp_min(1.0);
     let largest = error.max().double_value(&[]);

@@ -18,8 +18,24 @@ def classes(module):
     return sorted(name for name, value in vars(module).items() if inspect.isclass(value) and not name.startswith("_"))
 
 
+def arguments(layer):
+    """Without those that all layers have."""
+    common = {"self", "args", "kwargs", "name", "dtype", "trainable"}
+    return ", ".join(name for name in inspect.signature(layer.__init__).parameters if name not in common)
+
+
+def own_names(module):
+    """Classes under their own names, without aliases such as Convolution2D and glorot_uniform."""
+    return [name for name in classes(module) if getattr(module, name).__name__ == name]
+
+
 content = {
     "made_with": {"keras": importlib.metadata.version("keras")},
+    "Layers": own_names(keras.layers),
+    "Layer arguments": {name: arguments(getattr(keras.layers, name)) for name in own_names(keras.layers)},
+    "Initializers": own_names(keras.initializers),
+    "Regularizers": own_names(keras.regularizers),
+    "Activations": sorted(name for name, value in vars(keras.activations).items() if inspect.isfunction(value)),
     "Losses": classes(keras.losses),
     "Metrics": classes(keras.metrics),
     "Optimizers": classes(keras.optimizers),

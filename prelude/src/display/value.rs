@@ -12,6 +12,7 @@ use tch::Tensor;
 use super::Rich;
 use super::frames::Frame;
 use crate::device::Versions;
+use crate::model::diagram::Diagram;
 use crate::model::summary::Summary;
 use crate::tensor::text;
 use crate::training::history::History;
@@ -42,6 +43,8 @@ fn rich_form<T: Debug + ?Sized>(value: &T) -> Rich {
         Rich::text(text::describe(tensor))
     } else if let Some(summary) = downcast::<T, Summary>(value) {
         summary.to_rich()
+    } else if let Some(diagram) = downcast::<T, Diagram>(value) {
+        diagram.to_rich()
     } else if let Some(history) = downcast::<T, History>(value) {
         history.to_rich()
     } else if let Some(logs) = downcast::<T, Logs>(value) {

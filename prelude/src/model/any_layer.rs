@@ -165,6 +165,17 @@ impl AnyLayer {
     /// Shapes of the outputs for such inputs. Creates the weights, unless they exist.
     pub(crate) fn build(&self, inputs: &[Shape], device: Device) -> Result<Vec<Shape>> {
         let mut placed = self.lock();
+        if let Some(empty) = inputs
+            .iter()
+            .find(|shape| shape.iter().any(|&axis| axis < 1))
+        {
+            return Err(Error::ShapeMismatch {
+                place: placed.layer.class_name().to_owned(),
+                expected: "samples whose axes are at least 1".into(),
+                received: empty.per_sample(),
+                remedy: "feed samples that are not empty".into(),
+            });
+        }
         let outputs = placed.layer.output_shapes(inputs)?;
         if placed.outputs.is_none() {
             placed.layer.build_all(inputs, device)?;

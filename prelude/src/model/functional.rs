@@ -14,7 +14,7 @@ use super::any_layer::AnyLayer;
 use super::graph::{Node, SymbolicTensor, Symbols};
 use super::layers::ModelOutput;
 use super::names::next_name;
-use super::network::Network;
+use super::network::{Connection, Network};
 use super::ordering::{Order, key};
 use crate::saving::architecture;
 use crate::training::compile::TrainingState;
@@ -239,7 +239,7 @@ impl Network for Model {
         self.layers.clone()
     }
 
-    fn connections(&self) -> Option<Vec<Vec<String>>> {
+    fn connections(&self) -> Option<Vec<Vec<Connection>>> {
         let mut follows = self.input_slots.clone();
         let is_chain = self.steps.len() + 1 == self.layers.len()
             && follows.len() == 1
@@ -248,14 +248,18 @@ impl Network for Model {
                 follows = step.outputs.clone();
                 fits
             });
-        let of_layer = |layer: &AnyLayer| -> Vec<String> {
+        let of_layer = |layer: &AnyLayer| -> Vec<Connection> {
             let mut nodes: Vec<&Arc<Node>> =
                 self.nodes().filter(|node| node.layer.is(layer)).collect();
             nodes.sort_by_key(|node| node.call);
             let inputs = nodes.iter().flat_map(|node| &node.inputs);
             let origin = |input: &SymbolicTensor| {
                 let node = input.node();
-                format!("{}[{}][{}]", node.layer.name(), node.call, input.index())
+                Connection {
+                    layer: node.layer.name(),
+                    call: node.call,
+                    output: input.index(),
+                }
             };
             inputs.map(origin).collect()
         };

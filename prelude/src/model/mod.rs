@@ -1,9 +1,11 @@
 //! Models: [`Sequential`](sequential::Sequential) and [`Model`](functional::Model), the layers they
-//! are made of, and their summary.
+//! are made of, their summary and
+//! their picture.
 //!
 //! A model knows shapes, weights and the forward pass. How it learns is `training/`.
 
 pub(crate) mod any_layer;
+pub(crate) mod diagram;
 pub(crate) mod functional;
 pub(crate) mod graph;
 pub(crate) mod layers;

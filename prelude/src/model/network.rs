@@ -6,6 +6,7 @@
 //! [`Trainer`](crate::Trainer).
 
 use std::collections::HashSet;
+use std::fmt;
 
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -92,7 +93,7 @@ pub trait Network: Send {
 
     /// What each of the layers is connected to, for the summary; `None` if each follows the one
     /// before.
-    fn connections(&self) -> Option<Vec<Vec<String>>> {
+    fn connections(&self) -> Option<Vec<Vec<Connection>>> {
         None
     }
 
@@ -258,6 +259,24 @@ pub trait Network: Send {
     /// How many numbers all weights hold; 0 before they exist.
     fn count_params(&self) -> i64 {
         self.weights().iter().map(Weight::count).sum()
+    }
+}
+
+/// What a layer is fed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Name of the layer.
+    pub layer: String,
+    /// Which of its calls, counted from 0.
+    pub call: usize,
+    /// Which of its outputs, counted from 0.
+    pub output: usize,
+}
+
+/// As Keras's summary writes it: `dense[0][0]`.
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}][{}]", self.layer, self.call, self.output)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::fmt::{self, Write};
 
 use super::any_layer::AnyLayer;
-use super::network::Network;
+use super::network::{Connection, Network};
 use super::weight::Weight;
 use crate::Shape;
 use crate::display::Rich;
@@ -209,7 +209,7 @@ impl Summary {
 
 impl Row {
     /// Adds a layer's row, and those of the layers inside.
-    fn push(rows: &mut Vec<Row>, layer: &AnyLayer, connected_to: &[String], depth: usize) {
+    fn push(rows: &mut Vec<Row>, layer: &AnyLayer, connected_to: &[Connection], depth: usize) {
         let prefix = match depth {
             0 => String::new(),
             depth => format!("{}└ ", "   ".repeat(depth)),
@@ -228,7 +228,11 @@ impl Row {
             params,
             connected_to: match connected_to {
                 [] => "-".to_owned(),
-                layers => layers.join(", "),
+                inputs => inputs
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             },
             trainable: match (weights.is_empty(), layer.is_trainable()) {
                 (true, _) => "-",
@@ -332,7 +336,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// `(None, 12, 12, 64)`, as Keras writes it; several in brackets.
-fn shape_text(shapes: &[Shape]) -> String {
+pub(super) fn shape_text(shapes: &[Shape]) -> String {
     let shapes: Vec<String> = shapes.iter().map(Shape::with_batch).collect();
     match shapes.as_slice() {
         [only] => only.clone(),
@@ -363,7 +367,7 @@ fn memory(bytes: i64) -> String {
     format!("{size:.2} TB")
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -394,6 +398,22 @@ mod tests {
                 .to_html()
                 .contains("<td style=\"text-align:right\">1,179,776</td>")
         );
+        Ok(())
+    }
+
+    /// The texts of Keras 3.15.1 for a graph with a shared layer, a nested model and a frozen layer:
+    /// plain, then with all options; tests/reference/layers.py writes them.
+    #[test]
+    fn a_graphs_tables_are_kerass() -> Result<()> {
+        let model = crate::testing::branched_model()?.with_name("branched");
+        model.layer("shared")?.set_trainable(false);
+        let table = model.summary_table();
+        let texts = [
+            table.to_string(),
+            table.expand_nested().show_trainable().to_string(),
+        ];
+        let keras = include_str!("../../../tests/reference/graph_summary.txt");
+        assert_eq!(texts.join("\n\n"), keras.trim_end());
         Ok(())
     }
 

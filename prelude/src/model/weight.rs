@@ -163,15 +163,23 @@ impl Weight {
         self.tensor.numel() as i64
     }
 
+    /// A tensor in this weight's layout, such as its gradient, with Keras's axes: a view.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if it has another number of axes.
+    pub fn in_keras_order(&self, tensor: &Tensor) -> Result<Tensor> {
+        Ok(match self.axes.keras_axes(self.tensor.dim()) {
+            Some(order) => tensor.f_permute(&*order)?,
+            None => tensor.shallow_clone(),
+        })
+    }
+
     /// A copy on the CPU, in Keras's shape.
     ///
     /// # Errors
     /// [`Error::Torch`] if the memory cannot be had.
     pub fn to_keras(&self) -> Result<Tensor> {
-        let tensor = match self.axes.keras_axes(self.tensor.dim()) {
-            Some(order) => self.tensor.f_permute(&*order)?,
-            None => self.tensor.shallow_clone(),
-        };
+        let tensor = self.in_keras_order(&self.tensor)?;
         let copy = Tensor::f_empty(tensor.size(), (tensor.kind(), Device::Cpu))?;
         let _guard = tch::no_grad_guard();
         copy.shallow_clone().f_copy_(&tensor)?;

@@ -1,43 +1,16 @@
 //! Graphs: order, sharing, several outputs, nesting, refusals, and that `fit` trains all of it.
 
 use super::*;
-use crate::testing::close;
+use crate::testing::{branched_model, close};
 use crate::*;
 
 fn names(layers: &[AnyLayer]) -> Vec<String> {
     layers.iter().map(AnyLayer::name).collect()
 }
 
-/// Two inputs, a shared layer, a nested model, a join and two outputs.
-fn branched() -> Result<Model> {
-    let (image, age) = (
-        Input::new((8, 8, 1)).name("image"),
-        Input::new(1).name("age"),
-    );
-    let x = Conv2D::new(4, 3)
-        .activation("relu")
-        .name("conv")
-        .call(&image)?;
-    let x = Flatten::new().name("flat").call(&x)?;
-    let shared = AnyLayer::new(Dense::new(5).name("shared"));
-    let inner = Sequential::new([
-        Input::new(5).into(),
-        Dense::new(5).name("inner_dense").into(),
-        BatchNormalization::new().name("inner_norm").into(),
-    ])?
-    .with_name("inner");
-    let y = inner.call(&shared.call(&x)?)?;
-    let x = Concatenate::new().name("join").call((&x, &age, &y))?;
-    let class = Dense::new(3).activation("softmax").name("class").call(&x)?;
-    let price = Dense::new(1)
-        .name("price")
-        .call(&Dropout::new(0.5).name("drop").call(&x)?)?;
-    Model::new((&image, &age), (&class, &price))
-}
-
 #[test]
 fn layers_and_weights_are_in_kerass_order() -> Result<()> {
-    let model = branched()?;
+    let model = branched_model()?;
     // As Keras 3.15.1 orders the same graph; tests/reference/layers.py prints it.
     let expected = [
         "image", "conv", "flat", "shared", "age", "inner", "join", "drop", "class", "price",
@@ -57,7 +30,7 @@ fn layers_and_weights_are_in_kerass_order() -> Result<()> {
 #[test]
 fn several_inputs_and_outputs_are_trained_by_the_same_fit() -> Result<()> {
     set_random_seed(2);
-    let mut model = branched()?;
+    let mut model = branched_model()?;
     model.compile("mse", Adam::new().learning_rate(0.01), ["acc"])?;
     let options = (Kind::Float, Device::Cpu);
     let (images, ages) = (

@@ -322,4 +322,6 @@ fn axis_index(class: &str, axis: i64, rank: usize) -> Result<usize> {
 }
 
 #[cfg(test)]
+mod keras_cases;
+#[cfg(test)]
 mod tests;

@@ -129,6 +129,18 @@ impl Normalization {
         Ok(())
     }
 
+    /// The size of the axis that is kept.
+    fn channels(&self, axis: i64, input: &Shape) -> Result<i64> {
+        let place = axis_index("Normalization", axis, input.len() + 1)?.checked_sub(1);
+        let channels = place.and_then(|place| input.get(place)).copied();
+        channels.ok_or_else(|| Error::ShapeMismatch {
+            place: "Normalization".into(),
+            expected: "an axis of the samples to keep".into(),
+            received: input.per_sample(),
+            remedy: "reshape the samples to (n, 1), or choose another axis".into(),
+        })
+    }
+
     fn given(&self) -> Result<Option<(f64, f64)>> {
         match (self.mean, self.variance) {
             (Some(mean), Some(variance)) => Ok(Some((mean, variance))),
@@ -148,17 +160,9 @@ impl Layer for Normalization {
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         self.given()?;
         if let Some(axis) = self.axis {
-            let place = axis_index("Normalization", axis, input.len() + 1)?.checked_sub(1);
-            let channels: Vec<i64> = place
-                .and_then(|place| input.get(place))
-                .copied()
-                .into_iter()
-                .collect();
-            check_channels(
-                "Normalization",
-                &channels.into(),
-                self.measured_mean.as_ref().map(Weight::count),
-            )?;
+            let channels = self.channels(axis, input)?;
+            let known = self.measured_mean.as_ref().map(Weight::count);
+            check_channels("Normalization", &channels.into(), known)?;
         }
         Ok(input.clone())
     }
@@ -168,14 +172,7 @@ impl Layer for Normalization {
             return Ok(());
         }
         let shape: Shape = match self.axis {
-            Some(axis) => {
-                let place = axis_index("Normalization", axis, input.len() + 1)?.checked_sub(1);
-                place
-                    .and_then(|place| input.get(place))
-                    .copied()
-                    .unwrap_or(1)
-                    .into()
-            }
+            Some(axis) => self.channels(axis, input)?.into(),
             None => ().into(),
         };
         let weight = |known: &Option<Weight>, name, shape: &Shape, initializer| match known {

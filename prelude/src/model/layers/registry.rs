@@ -163,6 +163,61 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// Said once above the table instead of in each row.
+    fn is_left_out_everywhere(argument: &str) -> bool {
+        let suffixes = ["_constraint", "activity_regularizer"];
+        let names = [
+            "autocast",
+            "bounding_box_format",
+            "data_format",
+            "lora_alpha",
+            "lora_rank",
+            "pad_to_aspect_ratio",
+            "quantization_config",
+            "seed",
+            "weights",
+            "zero_output_for_mask",
+        ];
+        names.contains(&argument) || suffixes.iter().any(|suffix| argument.ends_with(suffix))
+    }
+
+    /// KERAS.md: a layer that is there has a row, which names the arguments that it does not have.
+    #[test]
+    fn the_table_names_the_arguments_that_are_missing() {
+        let keras: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../tests/reference/keras_api.json"))
+                .expect("JSON");
+        let table = include_str!("../../../KERAS.md");
+        let mut wrong = Vec::new();
+        for class in CLASSES {
+            let arguments = keras["Layer arguments"][class.name]
+                .as_str()
+                .unwrap_or_default();
+            let missing = arguments.split(", ").filter(|argument| {
+                !argument.is_empty()
+                    && !class.arguments.contains(argument)
+                    && !is_left_out_everywhere(argument)
+            });
+            let missing: Vec<String> = missing.map(|argument| format!("`{argument}`")).collect();
+            let end = match missing.is_empty() {
+                true => String::new(),
+                false => format!("without {}", missing.join(", ")),
+            };
+            let start = format!("| `{}` | ", class.name);
+            let row = table.lines().find(|line| line.starts_with(&start));
+            let text = row
+                .and_then(|row| row.trim_end_matches([' ', '|']).rsplit('|').next())
+                .unwrap_or("no row");
+            if !text.trim().ends_with(&end)
+                || end.is_empty() && text.contains("without `")
+                || text == "no row"
+            {
+                wrong.push(format!("{start}… | {end} |"));
+            }
+        }
+        assert!(wrong.is_empty(), "rows of KERAS.md:\n{}", wrong.join("\n"));
+    }
+
     #[test]
     fn arguments_that_a_class_does_not_have_are_refused() {
         let config = |text: serde_json::Value| text.as_object().cloned().unwrap_or_default();
