@@ -96,7 +96,7 @@ pub use model::layers::dropout::{
     Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
 };
 pub use model::layers::embedding::Embedding;
-pub use model::layers::lambda::{Computed, Identity, Lambda, TimeDistributed, TorchModule};
+pub use model::layers::lambda::{Computed, Identity, Lambda};
 pub use model::layers::merging::{
     Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract,
 };
@@ -117,6 +117,8 @@ pub use model::layers::reshaping::{
     Cropping1D, Cropping2D, Interpolation, Permute, RepeatVector, Reshape, UpSampling1D,
     UpSampling2D, ZeroPadding1D, ZeroPadding2D,
 };
+pub use model::layers::time_distributed::TimeDistributed;
+pub use model::layers::torch_module::TorchModule;
 pub use model::layers::{
     Activation, Argument, BatchNormalization, Border, Config, Dense, Flatten, Function, Input,
     Layer, Mistake, ModelOutput, OutputForm, Padding, Pair,

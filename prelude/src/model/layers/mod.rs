@@ -27,6 +27,8 @@ pub(crate) mod random_image;
 pub(crate) mod recurrent;
 pub(crate) mod registry;
 pub(crate) mod reshaping;
+pub(crate) mod time_distributed;
+pub(crate) mod torch_module;
 
 pub use activation::{Activation, Function};
 pub use arguments::{Argument, Border, Config, Mistake, Pair};

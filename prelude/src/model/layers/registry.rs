@@ -9,7 +9,7 @@ use super::convolution::{
 };
 use super::dropout::{Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D};
 use super::embedding::Embedding;
-use super::lambda::{Identity, TimeDistributed};
+use super::lambda::Identity;
 use super::merging::{Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract};
 use super::normalization::{
     GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization,
@@ -25,6 +25,7 @@ use super::reshaping::{
     Cropping1D, Cropping2D, Permute, RepeatVector, Reshape, UpSampling1D, UpSampling2D,
     ZeroPadding1D, ZeroPadding2D,
 };
+use super::time_distributed::TimeDistributed;
 use super::{Activation, BatchNormalization, Config, Dense, Flatten, Input};
 use crate::model::any_layer::AnyLayer;
 use crate::{Error, Result};
