@@ -42,16 +42,17 @@ pub async fn serve(kernel: Arc<Kernel>, request: JupyterMessage, replies: Replie
 /// The content of the reply; none for messages that have no reply.
 async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
     use JupyterMessageContent as Content;
+    if comes_from_a_person(request.message_type()) {
+        kernel.expect_questions();
+    }
     Some(match &request.content {
         Content::ExecuteRequest(execute) => {
             handlers::execute::execute(&kernel, &request, execute).await
         }
         Content::KernelInfoRequest(_) => handlers::kernel_info::reply(),
         Content::IsCompleteRequest(is_complete) => handlers::is_complete::reply(&is_complete.code),
-        Content::CompleteRequest(complete) => handlers::complete::reply(complete),
-        Content::InspectRequest(_) => {
-            json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
-        }
+        Content::CompleteRequest(complete) => handlers::complete::reply(&kernel, complete).await,
+        Content::InspectRequest(inspect) => handlers::inspect::reply(&kernel, inspect).await,
         _ if request.message_type() == "history_request" => {
             handlers::history::reply(&kernel, messages::content(&request)).await
         }
@@ -71,6 +72,18 @@ async fn handle(kernel: Arc<Kernel>, request: JupyterMessage) -> Option<Value> {
         }
         other => return not_understood(other),
     })
+}
+
+/// Whether a request is one that only clients send in which somebody types.
+fn comes_from_a_person(message_type: &str) -> bool {
+    matches!(
+        message_type,
+        "comm_info_request"
+            | "complete_request"
+            | "history_request"
+            | "inspect_request"
+            | "is_complete_request"
+    )
 }
 
 /// Says what is wrong with a request that no handler takes; other messages have no reply.

@@ -8,6 +8,7 @@ pub mod diagnostics;
 pub mod evcxr;
 pub mod scripted;
 
+use crate::analysis::Analysis;
 use crate::display::Bundle;
 use std::sync::Arc;
 
@@ -103,6 +104,9 @@ pub trait Evaluator: Send {
 
     /// Runs a cell. When it returns, everything the cell wrote has been published.
     fn execute(&mut self, code: &str, execution_count: usize) -> Outcome;
+
+    /// Who answers questions about code, also while a cell runs.
+    fn analysis(&self) -> Arc<dyn Analysis>;
 
     /// The handle that stops a running cell from another thread.
     fn interrupter(&self) -> Arc<dyn Interrupter>;

@@ -4,8 +4,10 @@
 
 pub mod comm;
 pub mod complete;
+pub mod cursor;
 pub mod execute;
 pub mod history;
+pub mod inspect;
 pub mod is_complete;
 pub mod kernel_info;
 pub mod shutdown;

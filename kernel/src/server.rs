@@ -4,6 +4,7 @@
 //! Requests that run cells wait in one queue; all others are served at once, also while
 //! a cell runs. The evaluator lives on a thread of its own.
 
+use crate::analysis::Analysis;
 use crate::dispatch;
 use crate::evaluator::{CellError, CellIo, Evaluator, Interrupter, Outcome};
 use crate::handlers::usage::UsageMeter;
@@ -54,6 +55,7 @@ pub struct Kernel {
     jobs: std::sync::mpsc::Sender<Job>,
     /// What usage requests measure with.
     pub usage: Arc<Mutex<UsageMeter>>,
+    analysis: OnceLock<Arc<dyn Analysis>>,
     interrupter: OnceLock<Arc<dyn Interrupter>>,
     executing: AtomicBool,
     /// Number of the cell that runs or ran last, silent ones included.
@@ -102,6 +104,25 @@ impl Kernel {
         };
         self.executing.store(false, Ordering::SeqCst);
         outcome
+    }
+
+    /// Asks something about code, beside a cell that may run; none when there is no answer.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Analysis) -> T + Send + 'static,
+    ) -> Option<T> {
+        let analysis = Arc::clone(self.analysis.get()?);
+        tokio::task::spawn_blocking(move || question(&*analysis))
+            .await
+            .inspect_err(|panic| tracing::error!(%panic, "a question was not answered"))
+            .ok()
+    }
+
+    /// A client shows that somebody is at work with this kernel.
+    pub fn expect_questions(&self) {
+        if let Some(analysis) = self.analysis.get() {
+            analysis.expect_questions();
+        }
     }
 
     /// Cells that are queued now will not run.
@@ -181,6 +202,7 @@ pub async fn serve(
         session: Arc::clone(&session),
         jobs,
         usage: Arc::default(),
+        analysis: OnceLock::new(),
         interrupter: OnceLock::new(),
         executing: AtomicBool::new(false),
         job: AtomicU64::new(0),
@@ -192,6 +214,7 @@ pub async fn serve(
     });
     let evaluator = make_evaluator(session).context("cannot start the evaluator")?;
     // Nobody else sets it.
+    let _ = kernel.analysis.set(evaluator.analysis());
     let _ = kernel.interrupter.set(evaluator.interrupter());
     std::thread::Builder::new()
         .name("torchbook-evaluator".into())

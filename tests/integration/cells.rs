@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 /// Real kernels run one at a time: two compilers at once make libtorch crawl.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
+pub fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())

@@ -220,13 +220,21 @@ impl Client {
 
     /// Waits until the kernel asks for input, without answering.
     #[track_caller]
-    pub fn next_input_request(&mut self) -> Value {
-        content_of(
-            &self
-                .runtime
-                .block_on(patience("an input request", read(&mut self.stdin)))
-                .unwrap(),
-        )
+    pub fn next_input_request(&mut self) -> JupyterMessage {
+        self.runtime
+            .block_on(patience("an input request", read(&mut self.stdin)))
+            .unwrap()
+    }
+
+    /// Answers an input request.
+    pub fn answer(&mut self, request: &JupyterMessage, answer: &str) {
+        let reply = jupyter_protocol::InputReply {
+            value: answer.into(),
+            status: jupyter_protocol::ReplyStatus::Ok,
+            error: None,
+        };
+        let reply = JupyterMessage::new(reply, Some(request)).with_zmq_identities(Vec::new());
+        self.runtime.block_on(self.stdin.send(reply)).unwrap();
     }
 
     /// Sends the kernel's process a signal.
@@ -300,17 +308,8 @@ impl Client {
     /// Answers the next input request with `answer` and returns its content.
     #[track_caller]
     pub fn answer_input(&mut self, answer: &str) -> Value {
-        let request = self
-            .runtime
-            .block_on(patience("an input request", read(&mut self.stdin)))
-            .unwrap();
-        let reply = jupyter_protocol::InputReply {
-            value: answer.into(),
-            status: jupyter_protocol::ReplyStatus::Ok,
-            error: None,
-        };
-        let reply = JupyterMessage::new(reply, Some(&request)).with_zmq_identities(Vec::new());
-        self.runtime.block_on(self.stdin.send(reply)).unwrap();
+        let request = self.next_input_request();
+        self.answer(&request, answer);
         content_of(&request)
     }
 

@@ -5,9 +5,11 @@
 //! | `client.rs` | (the client) | |
 //! | `execute.rs` | execute requests: counts, outputs, errors, aborts | scripted |
 //! | `requests.rs` | every other request type, control and heartbeat | scripted |
+//! | `requests_analysis.rs` | completion, inspection, the pager | scripted |
 //! | `requests_history.rs` | history: what is kept, and how it is found | scripted |
 //! | `hostile.rs` | what must not be answered | scripted |
 //! | `fuzz.rs` | a hundred thousand malformed messages | scripted |
+//! | `cells_analysis.rs` | completion and inspection of real code, also while a cell runs | real |
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
 //!
 //! The scripted evaluator's instructions are listed in `kernel/src/evaluator/scripted.rs`.
@@ -16,9 +18,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod cells;
+mod cells_analysis;
 mod client;
 mod execute;
 mod fuzz;
 mod hostile;
 mod requests;
+mod requests_analysis;
 mod requests_history;

@@ -5,6 +5,9 @@
 //! cells, and says how each ended.
 
 use super::{CellError, CellIo, Evaluator, Interrupter, Outcome, Output, StreamName, diagnostics};
+use crate::analysis::Analysis;
+use crate::analysis::analyst::{Analyst, Command};
+use crate::analysis::workspace::Manifest;
 use crate::child::hub::{CellRecord, Death, Hub};
 use crate::display::Bundle;
 use crate::setup::Reporter;
@@ -15,7 +18,7 @@ use crate::stand_in::tools::Tools;
 use ::evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,8 +33,9 @@ pub struct EvcxrEvaluator {
     tools: Tools,
     prepare: Prepare,
     hub: Arc<Hub>,
+    analyst: Arc<Analyst>,
     /// The command that starts a cell process, until evcxr has taken it.
-    command: Option<Command>,
+    command: Option<process::Command>,
     context: Option<CommandContext>,
     failure: Option<CellError>,
 }
@@ -52,7 +56,9 @@ impl EvcxrEvaluator {
             .env("TORCHBOOK_FRAMES", "1")
             .env("TORCHBOOK_EXE", std::env::current_exe()?);
         tools.restore_environment(&mut command);
+        let analyst = Analyst::start(folder.analysis())?;
         Ok(EvcxrEvaluator {
+            analyst,
             folder,
             tools,
             prepare,
@@ -101,9 +107,12 @@ impl EvcxrEvaluator {
             .restore_lock_file(&prepared)
             .map_err(|error| format!("cannot write Cargo.lock: {error}"))?;
         let mut context = CommandContext::with_eval_context(context);
+        let start_up_cell = prepared.start_up_cell();
         context
-            .execute(&prepared.start_up_cell())
+            .execute(&start_up_cell)
             .map_err(|error| format!("the prelude cannot be used in cells: {error}"))?;
+        self.analyst.set_commands(commands(&mut context));
+        self.tell_analyst(&context, &start_up_cell, true);
         Ok(context)
     }
 
@@ -128,6 +137,16 @@ impl EvcxrEvaluator {
                 "evcxr failed on this cell (details in the log)".into(),
             ))
         })
+    }
+
+    /// Tells the analyst what a cell has defined.
+    fn tell_analyst(&self, context: &CommandContext, code: &str, compiled: bool) {
+        let variables = context
+            .variables_and_types()
+            .map(|(name, type_name)| (name.to_owned(), type_name.to_owned()))
+            .collect();
+        let manifest = Manifest::read(&self.folder.evcxr());
+        self.analyst.cell_ends(code, compiled, variables, manifest);
     }
 
     fn variables(&self) -> Vec<String> {
@@ -209,8 +228,12 @@ impl Evaluator for EvcxrEvaluator {
                 "the cell was interrupted before it ran",
             ));
         }
+        self.analyst.cell_starts(code);
         let result = self.run(code);
         let record = self.hub.end_cell();
+        if let Some(context) = &self.context {
+            self.tell_analyst(context, code, result.is_ok());
+        }
         match result {
             Ok(outputs) => self.success(record, outputs, code, execution_count),
             Err(Error::CompilationErrors(errors)) => {
@@ -221,9 +244,31 @@ impl Evaluator for EvcxrEvaluator {
         }
     }
 
+    fn analysis(&self) -> Arc<dyn Analysis> {
+        Arc::clone(&self.analyst) as Arc<dyn Analysis>
+    }
+
     fn interrupter(&self) -> Arc<dyn Interrupter> {
         Arc::clone(&self.hub) as Arc<dyn Interrupter>
     }
+}
+
+/// evcxr's commands, as its `:help` lists them: a name and a description in each line.
+fn commands(context: &mut CommandContext) -> Vec<Command> {
+    let help = match context.execute(":help") {
+        Ok(outputs) => outputs.get("text/plain").unwrap_or_default().to_owned(),
+        Err(error) => {
+            tracing::warn!(%error, "evcxr does not list its commands");
+            return Vec::new();
+        }
+    };
+    help.lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, description)| Command {
+            name: name.to_owned(),
+            description: description.trim().to_owned(),
+        })
+        .collect()
 }
 
 /// The cell's process is gone, and its variables with it.

@@ -15,8 +15,11 @@
 //! | `wait-for-interrupt` | blocks until interrupted, then fails as a cell would |
 //! | `ignore-interrupt` | as a cell without safe points: only a second interrupt ends it |
 //! | `flood N` | N numbered lines on stdout |
+//!
+//! It completes and documents its own instructions.
 
 use super::{CellError, CellIo, Evaluator, InputRefused, Interrupter, Outcome, Output, StreamName};
+use crate::analysis::{Analysis, Completion, Completions, Detail};
 use crate::display::Bundle;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -109,9 +112,74 @@ impl ScriptedEvaluator {
     }
 }
 
+/// The instructions, for questions about them.
+const INSTRUCTIONS: &[&str] = &[
+    "print",
+    "print-raw",
+    "eprint",
+    "display",
+    "display-id",
+    "update",
+    "result",
+    "clear",
+    "clear-wait",
+    "input",
+    "password",
+    "error",
+    "wait-for-interrupt",
+    "ignore-interrupt",
+    "flood",
+];
+
+/// Questions about instructions.
+struct ScriptedAnalysis;
+
+impl ScriptedAnalysis {
+    /// Where the word before the cursor starts.
+    fn word_start(code: &str, cursor: usize) -> usize {
+        let is_part = |c: char| c.is_alphanumeric() || c == '-';
+        code[..cursor].trim_end_matches(is_part).len()
+    }
+}
+
+impl Analysis for ScriptedAnalysis {
+    fn complete(&self, code: &str, cursor: usize) -> Completions {
+        let range = Self::word_start(code, cursor)..cursor;
+        let items = INSTRUCTIONS
+            .iter()
+            .filter(|name| name.starts_with(&code[range.clone()]))
+            .map(|name| Completion {
+                text: (*name).to_owned(),
+                kind: "keyword",
+                signature: "instruction".to_owned(),
+            })
+            .collect();
+        Completions { items, range }
+    }
+
+    fn inspect(&self, code: &str, cursor: usize, detail: Detail) -> Option<Bundle> {
+        let word = &code[Self::word_start(code, cursor)..cursor];
+        INSTRUCTIONS.contains(&word).then(|| {
+            let mut bundle = Bundle::new();
+            let text = match detail {
+                Detail::Documentation => format!("the instruction {word}"),
+                Detail::Source => format!("the instruction {word}, with source"),
+            };
+            bundle.insert("text/plain".into(), text.into());
+            bundle
+        })
+    }
+
+    fn expect_questions(&self) {}
+}
+
 impl Evaluator for ScriptedEvaluator {
     fn execute(&mut self, code: &str, _execution_count: usize) -> Outcome {
         code.lines().try_for_each(|line| self.line(line.trim()))
+    }
+
+    fn analysis(&self) -> Arc<dyn Analysis> {
+        Arc::new(ScriptedAnalysis)
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {

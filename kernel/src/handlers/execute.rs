@@ -32,6 +32,11 @@ pub async fn execute(kernel: &Kernel, request: &JupyterMessage, execute: &Execut
     if execute.code.trim().is_empty() {
         return ok(execution_count);
     }
+    if let Some(payload) = super::inspect::page(kernel, &execute.code).await {
+        let mut reply = ok(execution_count);
+        reply["payload"] = payload;
+        return reply;
+    }
     match kernel.evaluate(execute.code.clone(), execution_count).await {
         Ok(()) => ok(execution_count),
         Err(error) => {

@@ -65,6 +65,11 @@ impl KernelFolder {
         self.path.join("evcxr")
     }
 
+    /// The folder of the project that questions about code are answered from.
+    pub fn analysis(&self) -> PathBuf {
+        self.path.join("analysis")
+    }
+
     /// An empty folder for evcxr's configuration: the user's own for plain evcxr must not
     /// change how cells are built here.
     pub fn evcxr_configuration(&self) -> PathBuf {
