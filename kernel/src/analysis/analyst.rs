@@ -280,8 +280,9 @@ impl Worker {
                 self.ask(sample, |workspace, cell| {
                     completions::complete(workspace, cell, sample.len());
                 });
-                self.ask("T", |workspace, cell| {
-                    completions::complete(workspace, cell, 1);
+                // The first look at tch's thousands of methods takes longest.
+                self.ask("Tensor::", |workspace, cell| {
+                    completions::complete(workspace, cell, "Tensor::".len());
                 });
             });
             background.join()

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 /// File in a kernel's folder that its process keeps locked: a folder whose lock is free
 /// was left behind by a kernel that was killed.
 const LOCK: &str = "lock";
+/// Where, in a kernel's folder, the project is that questions about code are answered from.
+pub const ANALYSIS: &str = "analysis";
 
 /// A kernel's folder on disk; usable until [`KernelFolderGuard::remove`].
 #[derive(Debug, Clone)]
@@ -67,7 +69,7 @@ impl KernelFolder {
 
     /// The folder of the project that questions about code are answered from.
     pub fn analysis(&self) -> PathBuf {
-        self.path.join("analysis")
+        self.path.join(ANALYSIS)
     }
 
     /// An empty folder for evcxr's configuration: the user's own for plain evcxr must not

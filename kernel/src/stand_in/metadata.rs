@@ -7,6 +7,7 @@
 use super::answers::{self, Answer};
 use super::real_command;
 use super::tools::{Settings, Tools};
+use crate::setup::kernel_folder::ANALYSIS;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -22,7 +23,7 @@ const STANDARD_LIBRARY: [&str; 6] = ["core", "alloc", "std", "proc_macro", "hash
 /// evcxr's crate of cells, and the one it tries a dependency with.
 const CELL_CRATES: [&str; 2] = ["ctx", "evcxr_dummy_validate_dep"];
 
-/// Answers for evcxr's crate and for std.
+/// Answers for the crate of cells and for std.
 pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<ExitCode> {
     let named = words
         .iter()
@@ -34,7 +35,10 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
         None => std::env::current_dir().ok()?,
     };
     let is_cells = folder == settings.evcxr;
-    if !is_cells && !folder.starts_with(&settings.sysroot) {
+    // The same crates once more, for questions. Asked once for each set of dependencies, by a path
+    // that no other kernel has: not worth keeping.
+    let is_analysis = folder == settings.evcxr.with_file_name(ANALYSIS);
+    if !is_cells && !is_analysis && !folder.starts_with(&settings.sysroot) {
         return None;
     }
     // rust-analyzer names its own copy of the lock file, which is as good as the original here.
@@ -42,7 +46,9 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     let lock = std::fs::read(folder.join("Cargo.lock")).unwrap_or_default();
     let key = answers::key(settings, words, &[&manifest, &lock]);
     let own = tools.answers();
-    if let Some(answer) = answers::recall(settings, &[&own, &settings.shared_answers], &key) {
+    if !is_analysis
+        && let Some(answer) = answers::recall(settings, &[&own, &settings.shared_answers], &key)
+    {
         return Some(answer.print());
     }
     let mut command = real_command(tools, Some(settings), "cargo");
@@ -52,7 +58,12 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     {
         keep_visible(&mut metadata);
         answer.stdout = metadata.to_string();
-        match reach(&metadata) {
+        let reach = if is_analysis {
+            Reach::Once
+        } else {
+            reach(&metadata)
+        };
+        match reach {
             Reach::Shared => answers::keep(settings, &settings.shared_answers, &key, &answer),
             Reach::OwnKernel => answers::keep(settings, &own, &key, &answer),
             Reach::Once => {}
