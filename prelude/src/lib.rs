@@ -42,6 +42,8 @@
 //! Errors are values: calls that can fail return [`Result`], and `?` ends a cell with the message.
 //! Operators such as `x / 255.0` panic, as Rust's own do.
 
+#[doc(hidden)]
+pub mod cell_support;
 mod child;
 mod data;
 mod device;
@@ -165,7 +167,8 @@ pub use training::progress::iterator::{Progress, progress};
 pub use training::trainer::Trainer;
 
 pub use display::input::{input, password};
-pub use display::value::EvcxrDisplay;
+pub use display::media::{Html, Json, Latex, Markdown, Png, Svg};
+pub use display::rich_display::{RichDisplay, display};
 pub use display::{DisplayHandle, Rich, clear_output};
 pub use figures::{
     ArrayLike, ClassScores, ClassificationReport, Colormap, Confused, ConfusionMatrix, Drawing,

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use serde_json::Value;
+use torchbook::cell_support::*;
 use torchbook::*;
 
 /// Set for the process that plays the child.
@@ -85,8 +86,8 @@ fn a_fit_is_one_display_that_is_updated() -> Result<()> {
 fn values_figures_and_summaries_are_frames_in_their_order() -> Result<()> {
     if is_child() {
         print!("no newline");
-        (1, 2.5).evcxr_display();
-        ().evcxr_display();
+        (1, 2.5).last_expression().show();
+        ().last_expression().show();
         let images = Tensor::rand([4, 28, 28], (Kind::Float, Device::Cpu));
         show_grid(&images, &Tensor::zeros([4], (Kind::Int64, Device::Cpu)), 2)?;
         Sequential::new([Input::new(3).into(), Dense::new(2).into()])?.summary();

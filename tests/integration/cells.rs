@@ -15,7 +15,7 @@ pub fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// The lines between input and idle.
-fn shown(transcript: &Transcript) -> &[String] {
+pub fn shown(transcript: &Transcript) -> &[String] {
     &transcript.iopub[2..transcript.iopub.len() - 1]
 }
 

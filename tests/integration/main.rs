@@ -11,6 +11,7 @@
 //! | `fuzz.rs` | a hundred thousand malformed messages | scripted |
 //! | `cells_analysis.rs` | completion and inspection of real code, also while a cell runs | real |
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
+//! | `cells_display.rs` | values and displays of cells | real |
 //!
 //! The scripted evaluator's instructions are listed in `kernel/src/evaluator/scripted.rs`.
 
@@ -19,6 +20,7 @@
 
 mod cells;
 mod cells_analysis;
+mod cells_display;
 mod client;
 mod execute;
 mod fuzz;

@@ -1,13 +1,17 @@
 //! Rich output: what a cell shows besides printed text.
 //!
-//! `frames.rs` writes to the kernel, `value.rs` shows a cell's last expression, `input.rs` asks the
+//! `rich_display.rs` says how types are shown, `media.rs` has content of other forms,
+//! `debug_form.rs` is for everything else; `frames.rs` writes to the kernel, `input.rs` asks the
 //! user, `flush.rs` sends printed text on. What is drawn comes from `figures/` and
 //! `training/progress.rs`.
 
 pub(crate) mod flush;
 pub(crate) mod frames;
 pub(crate) mod input;
-pub(crate) mod value;
+pub(crate) mod media;
+pub(crate) mod rich_display;
+
+mod debug_form;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,6 +21,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use frames::Frame;
+pub(crate) use rich_display::RichDisplay;
 
 use crate::training::interrupt;
 
@@ -41,6 +46,17 @@ impl Rich {
         Rich::default().with("text/plain", text)
     }
 
+    /// The value's `Debug` form, cut where it gets too long: for types that have no [`RichDisplay`].
+    ///
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// display(&Rich::debug(&std::time::Duration::from_millis(1500)));
+    /// ```
+    pub fn debug<T: std::fmt::Debug + ?Sized>(value: &T) -> Self {
+        Rich::text(debug_form::debug_text(value))
+    }
+
     /// Adds a form in HTML.
     pub fn with_html(self, html: impl Into<String>) -> Self {
         self.with("text/html", html)
@@ -49,6 +65,17 @@ impl Rich {
     /// Adds a form in Markdown.
     pub fn with_markdown(self, markdown: impl Into<String>) -> Self {
         self.with("text/markdown", markdown)
+    }
+
+    /// Adds a form in LaTeX, with its dollar signs.
+    pub fn with_latex(self, latex: impl Into<String>) -> Self {
+        self.with("text/latex", latex)
+    }
+
+    /// Adds JSON, which front ends show as a tree that can be opened.
+    pub(crate) fn with_json(mut self, json: Value) -> Self {
+        self.data.insert("application/json".to_owned(), json);
+        self
     }
 
     /// Adds a picture as SVG source.
@@ -131,9 +158,9 @@ impl DisplayHandle {
     ///
     /// # Panics
     /// As [`Rich::display`].
-    pub fn update(&self, rich: &Rich) {
+    pub fn update<T: RichDisplay + ?Sized>(&self, value: &T) {
         safe_point();
-        self.replace(rich);
+        self.replace(&value.rich());
     }
 
     /// For callers with safe points of their own.
