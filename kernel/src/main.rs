@@ -6,7 +6,6 @@ fn main() -> ExitCode {
     if let Some(code) = torchbook_kernel::stand_in::run_if_tool() {
         return code;
     }
-    torchbook_kernel::evaluator::cell_crate::compile_if_asked();
     // A program that a cell starts inherits evcxr's variables, also when it is this one
     // (`torchbook data`): only what the kernel itself has started takes part in evcxr's game.
     let is_rustc_wrapper = std::env::var_os("EVCXR_RUSTC_WRAPPER").is_some();

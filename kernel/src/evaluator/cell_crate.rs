@@ -8,20 +8,12 @@
 //!
 //! The other end of the inserted calls is the prelude's `cell_support` module.
 
-use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-/// Names this program to cargo, which starts it in rustc's place for the cells' crate.
-const WRAPPER_VARIABLE: &str = "RUSTC_WORKSPACE_WRAPPER";
-/// Tells this program that it was started so.
-const COMPILER_VARIABLE: &str = "TORCHBOOK_COMPILES_CELLS";
-/// evcxr's name for the crate.
-const CRATE_NAME: &str = "ctx";
-/// Line numbers, so that a panic inside a library can be followed back to the cell's line.
-const ARGUMENTS: [&str; 2] = ["-Cdebuginfo=line-tables-only", "-Cstrip=none"];
+/// What rustc is told about a cell's crate besides what cargo says: line numbers, so that a panic
+/// inside a library can be followed back to the cell's line.
+pub const RUSTC_ARGUMENTS: [&str; 2] = ["-Cdebuginfo=line-tables-only", "-Cstrip=none"];
 
 const LAST_EXPRESSION: &str = "\n).evcxr_display();\n";
 const LAST_EXPRESSION_SHOWN: &str = "\n).last_expression().show();\n";
@@ -53,78 +45,23 @@ pub fn improve(source: &str) -> String {
     improved + IMPORT
 }
 
-/// What rustc is told about a cell's crate besides what cargo says.
-#[must_use]
-pub fn rustc_arguments() -> &'static [&'static str] {
-    &ARGUMENTS
-}
-
-/// evcxr's commands that make cargo start this program in rustc's place.
+/// Improves the source file of a cell's crate, if rustc's arguments name the prelude.
 ///
 /// # Errors
-/// When this program does not know its own path.
-pub fn build_environment() -> io::Result<String> {
-    let program = std::env::current_exe()?;
-    Ok(format!(
-        ":build_env {WRAPPER_VARIABLE}={}\n:build_env {COMPILER_VARIABLE}=1\n",
-        program.display()
-    ))
-}
-
-/// Becomes rustc if cargo started this program in its place, with the cell's source improved.
-/// Call it first in `main`; it returns in every other process.
-pub fn compile_if_asked() {
-    if std::env::var_os(COMPILER_VARIABLE).is_none() {
-        return;
+/// When the file cannot be read or written.
+pub fn improve_file(source: &Path, arguments: &[String]) -> io::Result<()> {
+    let has_prelude = arguments
+        .windows(2)
+        .any(|pair| pair[0] == "--extern" && pair[1].starts_with("torchbook="));
+    if !has_prelude {
+        return Ok(());
     }
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let Some((rustc, arguments)) = arguments.split_first() else {
-        return;
-    };
-    let mut command = Command::new(rustc);
-    command
-        .args(arguments)
-        .env_remove(WRAPPER_VARIABLE)
-        .env_remove(COMPILER_VARIABLE);
-    if let Some(source) = cell_source(arguments) {
-        match improve_file(&source) {
-            Ok(()) => {
-                command.args(rustc_arguments());
-            }
-            Err(error) => eprintln!("torchbook: {}: {error}", source.display()),
-        }
-    }
-    let error = command.exec();
-    eprintln!("torchbook: cannot run {}: {error}", rustc.display());
-    std::process::exit(127);
-}
-
-fn improve_file(source: &Path) -> io::Result<()> {
     let text = std::fs::read_to_string(source)?;
     let improved = improve(&text);
     if improved == text {
         return Ok(());
     }
     std::fs::write(source, improved)
-}
-
-/// The source file, if this is the call for a cell's crate with the prelude.
-fn cell_source(arguments: &[OsString]) -> Option<PathBuf> {
-    let follows = |name: &str, wanted: &dyn Fn(&str) -> bool| {
-        arguments
-            .windows(2)
-            .any(|pair| pair[0] == OsStr::new(name) && pair[1].to_str().is_some_and(wanted))
-    };
-    let has_prelude = follows("--extern", &|value| {
-        value == "torchbook" || value.starts_with("torchbook=")
-    });
-    if !follows("--crate-name", &|name| name == CRATE_NAME) || !has_prelude {
-        return None;
-    }
-    arguments
-        .iter()
-        .map(PathBuf::from)
-        .find(|path| path.ends_with("src/lib.rs"))
 }
 
 #[cfg(test)]
@@ -187,13 +124,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_call_for_a_cell_with_the_prelude_is_meant() {
-        let call =
-            |text: &str| cell_source(&text.split(' ').map(OsString::from).collect::<Vec<_>>());
-        let cell = "--crate-name ctx --edition=2024 src/lib.rs --extern torchbook=/x.so";
-        assert_eq!(call(cell), Some("src/lib.rs".into()));
-        assert_eq!(call(&cell.replace("ctx", "regex")), None);
-        assert_eq!(call(&cell.replace("torchbook=", "regex=")), None);
-        assert_eq!(call("-vV"), None);
+    fn a_crate_without_the_prelude_stays_as_it_is() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let source = "(\n1\n).evcxr_display();\n";
+        let content = |library: &str| {
+            std::fs::write(&file, source).unwrap();
+            let arguments = ["--extern".to_owned(), format!("{library}=/lib.so")];
+            improve_file(file.path(), &arguments).unwrap();
+            std::fs::read_to_string(&file).unwrap()
+        };
+        assert_eq!(content("regex"), source);
+        assert_eq!(content("torchbook"), improve(source));
     }
 }

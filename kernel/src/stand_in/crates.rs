@@ -2,6 +2,7 @@
 
 use super::recording::Recording;
 use super::tools::{Settings, Tools};
+use crate::evaluator::cell_crate;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
@@ -29,6 +30,11 @@ pub fn compile(
     recording: &Recording,
     library_path: &Path,
 ) -> ExitCode {
+    let source = settings.evcxr.join("src/lib.rs");
+    if let Err(error) = cell_crate::improve_file(&source, &recording.arguments) {
+        // It compiles as evcxr wrote it, and values are shown in their `Debug` form.
+        eprintln!("torchbook: {}: {error}", source.display());
+    }
     let output = match whole(tools, settings, recording).output() {
         Ok(output) => output,
         Err(error) => {
@@ -59,7 +65,9 @@ pub fn compile(
 /// The whole crate at once, as cargo would.
 fn whole(tools: &Tools, settings: &Settings, recording: &Recording) -> Command {
     let mut command = rustc(tools, settings, recording);
-    command.args(&recording.arguments);
+    command
+        .args(&recording.arguments)
+        .args(cell_crate::RUSTC_ARGUMENTS);
     command
 }
 

@@ -12,6 +12,7 @@ use tch::Tensor;
 use super::{DisplayHandle, Rich, safe_point};
 use crate::device::Versions;
 use crate::figures::{Drawing, Figure, ImageGrid};
+use crate::model::diagram::Diagram;
 use crate::model::summary::Summary;
 use crate::shape::Shape;
 use crate::tensor::text;
@@ -80,6 +81,12 @@ impl RichDisplay for Tensor {
 }
 
 impl RichDisplay for Summary {
+    fn rich(&self) -> Rich {
+        self.to_rich()
+    }
+}
+
+impl RichDisplay for Diagram {
     fn rich(&self) -> Rich {
         self.to_rich()
     }
