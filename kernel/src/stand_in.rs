@@ -9,14 +9,18 @@
 pub mod answers;
 pub mod build;
 pub mod crates;
+pub mod diagnostics;
 pub mod metadata;
 pub mod recording;
+pub mod source;
 pub mod tools;
+pub mod variables;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Output};
 use tools::{Settings, Tools};
 
 /// Stands for evcxr's folder, which differs from kernel to kernel, in what kernels share.
@@ -61,6 +65,18 @@ fn answer(tools: &Tools, settings: &Settings, name: &str, words: &[&str]) -> Opt
         ("cargo", _) => answers::cargo(tools, settings, words),
         _ => None,
     }
+}
+
+/// Says what another program said, and ends as it did.
+fn say(output: &Output) -> ExitCode {
+    // evcxr may have gone away.
+    let _ = io::stdout().write_all(&output.stdout);
+    let _ = io::stderr().write_all(&output.stderr);
+    let code = output
+        .status
+        .code()
+        .and_then(|code| u8::try_from(code).ok());
+    ExitCode::from(code.unwrap_or(1))
 }
 
 fn print(line: &str) -> Option<ExitCode> {

@@ -12,6 +12,7 @@
 //! | `cells_analysis.rs` | completion and inspection of real code, also while a cell runs | real |
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
 //! | `cells_display.rs` | values and displays of cells | real |
+//! | `shortcuts.rs` | what cells mean, however they are compiled | real |
 //!
 //! The scripted evaluator's instructions are listed in `kernel/src/evaluator/scripted.rs`.
 
@@ -28,3 +29,4 @@ mod hostile;
 mod requests;
 mod requests_analysis;
 mod requests_history;
+mod shortcuts;

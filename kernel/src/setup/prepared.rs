@@ -9,6 +9,7 @@ use super::command::run_with_progress;
 use super::kernel_folder::copy_folder;
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
+use crate::stand_in::crates::LEVEL_BY_CELL;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -120,7 +121,7 @@ impl Prepared {
             .collect();
         // evcxr takes mold or lld from the path; what is prepared was linked by the default.
         lines.push(":linker system".into());
-        lines.push(":opt 0".into());
+        lines.push(format!(":opt {LEVEL_BY_CELL}"));
         lines.push(format!(":dep {}", self.dependency()));
         lines.push("use torchbook::*;".into());
         lines.join("\n")

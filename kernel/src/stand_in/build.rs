@@ -10,7 +10,6 @@ use super::tools::{Settings, Tools};
 use super::{crates, real_command};
 use crate::setup::Environment;
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{ExitCode, Output};
 
@@ -30,7 +29,7 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
         Some(recording) => recording,
         None => match record(tools, settings, words) {
             Ok(recording) => recording,
-            Err(output) => return Some(say(&output)),
+            Err(output) => return Some(super::say(&output)),
         },
     };
     Some(crates::compile(tools, settings, &recording, &library_path))
@@ -110,15 +109,4 @@ fn failed(message: &str) -> Output {
         stdout: Vec::new(),
         stderr: format!("torchbook: {message}\n").into_bytes(),
     }
-}
-
-fn say(output: &Output) -> ExitCode {
-    // evcxr may have gone away.
-    let _ = io::stdout().write_all(&output.stdout);
-    let _ = io::stderr().write_all(&output.stderr);
-    let code = output
-        .status
-        .code()
-        .and_then(|code| u8::try_from(code).ok());
-    ExitCode::from(code.unwrap_or(1))
 }

@@ -1,24 +1,39 @@
 //! Compiles cells: the recorded command, changed where that is faster and means the same.
+//!
+//! The notebook's items are compiled as a crate of their own, once until one of them changes, and
+//! the cell as a second one that uses it ([`super::source`] says what goes where). Where that does
+//! not do, everything is one crate, as evcxr meant it. Both ways give items the same crate name and
+//! metadata, and so every type the same identity: variables outlive the change from one to the other.
 
 use super::recording::Recording;
+use super::source::{self, Rewritten};
 use super::tools::{Settings, Tools};
+use super::{diagnostics, variables};
 use crate::evaluator::cell_crate;
-use std::io::{self, Write};
-use std::path::Path;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
 /// Libraries that cells reach through the prelude's. Reading the symbols of libtorch_cpu.so takes
 /// the linker longer than a cell.
 const BEHIND_THE_PRELUDE: [&str; 5] = ["torch", "torch_cpu", "torch_cuda", "c10", "c10_cuda"];
+/// How the manifest says that the kernel may choose each cell's level; `:opt` replaces it.
+pub const LEVEL_BY_CELL: &str = "0 # by cell";
+/// The level of cells whose loops are worth it.
+const LEVEL_OF_LOOPS: &str = "opt-level=2";
+/// So many versions of the items' crate are kept: an undone change finds its crate again.
+const KEPT_VERSIONS: usize = 4;
 
 /// Makes the folder with libraries that hold nothing, for [`BEHIND_THE_PRELUDE`].
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn create_empty_libraries(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
     for name in BEHIND_THE_PRELUDE {
-        std::fs::write(folder.join(format!("lib{name}.so")), "INPUT()\n")?;
+        fs::write(folder.join(format!("lib{name}.so")), "INPUT()\n")?;
     }
     Ok(())
 }
@@ -30,61 +45,211 @@ pub fn compile(
     recording: &Recording,
     library_path: &Path,
 ) -> ExitCode {
-    let source = settings.evcxr.join("src/lib.rs");
-    if let Err(error) = cell_crate::improve_file(&source, &recording.arguments) {
-        // It compiles as evcxr wrote it, and values are shown in their `Debug` form.
-        eprintln!("torchbook: {}: {error}", source.display());
-    }
-    let output = match whole(tools, settings, recording).output() {
-        Ok(output) => output,
-        Err(error) => {
-            eprintln!(
-                "torchbook: cannot run {}: {error}",
-                recording.program.display()
-            );
-            return ExitCode::from(127);
-        }
-    };
-    say(&output);
-    if !output.status.success() {
-        return ExitCode::from(101);
-    }
     let library = Path::new(recording.argument("--out-dir").unwrap_or_default()).join("libctx.so");
-    match std::fs::write(library_path, library.as_os_str().as_encoded_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let compiler = Compiler {
+        tools,
+        settings,
+        recording,
+        library: &library,
+    };
+    let result = compiler.compile().and_then(|output| {
+        if output.status.success() {
+            fs::write(library_path, library.as_os_str().as_encoded_bytes())?;
+        }
+        Ok(output)
+    });
+    match result {
+        Ok(output) => super::say(&output),
         Err(error) => {
-            eprintln!(
-                "torchbook: cannot write {}: {error}",
-                library_path.display()
-            );
+            eprintln!("torchbook: cannot compile the cell: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The whole crate at once, as cargo would.
-fn whole(tools: &Tools, settings: &Settings, recording: &Recording) -> Command {
-    let mut command = rustc(tools, settings, recording);
-    command
-        .args(&recording.arguments)
-        .args(cell_crate::RUSTC_ARGUMENTS);
-    command
+struct Compiler<'a> {
+    tools: &'a Tools,
+    settings: &'a Settings,
+    recording: &'a Recording,
+    library: &'a Path,
 }
 
-/// The compiler in the environment that cargo gives it.
-fn rustc(tools: &Tools, settings: &Settings, recording: &Recording) -> Command {
-    let mut command = Command::new(&recording.program);
-    tools.restore_environment(&mut command);
-    command
-        .current_dir(&settings.evcxr)
-        .envs(&recording.environment)
-        .arg("-L")
-        .arg(format!("native={}", tools.empty_libraries().display()));
-    command
+impl Compiler<'_> {
+    fn compile(&self) -> io::Result<Output> {
+        let source = self.settings.evcxr.join("src/lib.rs");
+        if let Err(error) = cell_crate::improve_file(&source, &self.recording.arguments) {
+            // It compiles as evcxr wrote it, and values are shown in their `Debug` form.
+            eprintln!("torchbook: {}: {error}", source.display());
+        }
+        let text = fs::read_to_string(source)?;
+        let rewritten = source::rewrite(&variables::leave_unmentioned(&text));
+        if let Some(split) = &rewritten.split
+            && let Some(items) = self.items(&split.items)?
+        {
+            let output = self.cell(&split.cell, &items)?;
+            if output.status.success() || diagnostics::are_the_cells_own(&output) {
+                return Ok(output);
+            }
+        }
+        self.whole(&rewritten)
+    }
+
+    /// The items' crate, compiled now or before; none if it has errors.
+    fn items(&self, text: &str) -> io::Result<Option<PathBuf>> {
+        let folder = self.tools.crates().join("items");
+        let mut hasher = Sha256::new();
+        hasher.update(serde_json::to_vec(&self.recording)?);
+        hasher.update(text);
+        let hash = hasher.finalize();
+        let version: String = hash
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let library = folder.join(format!("libctx-{version}.rlib"));
+        if library.exists() {
+            return Ok(Some(library));
+        }
+        let mut command = self.rustc(&folder, text, &["--crate-name=ctx", "--crate-type=rlib"])?;
+        // Made aside: what was stopped half way must not be found.
+        let partial = folder.join("libctx.rlib");
+        let incremental = self.tools.crates().join("incremental");
+        command
+            .arg(format!("-Cincremental={}", incremental.display()))
+            .arg("-o")
+            .arg(&partial);
+        if !command.output()?.status.success() {
+            return Ok(None);
+        }
+        fs::rename(&partial, &library)?;
+        remove_old_versions(&folder);
+        Ok(Some(library))
+    }
+
+    fn cell(&self, text: &str, items: &Path) -> io::Result<Output> {
+        let folder = self.tools.crates().join("cell");
+        let mut command =
+            self.rustc(&folder, text, &["--crate-name=cell", "--crate-type=cdylib"])?;
+        command
+            .arg("--extern")
+            .arg(format!("ctx={}", items.display()))
+            .arg("-o")
+            .arg(self.library);
+        command.output()
+    }
+
+    /// Everything in one crate, as evcxr meant it.
+    fn whole(&self, rewritten: &Rewritten) -> io::Result<Output> {
+        let folder = self.tools.crates().join("whole");
+        let mut command = self.rustc(
+            &folder,
+            &rewritten.whole,
+            &["--crate-name=ctx", "--crate-type=cdylib"],
+        )?;
+        let incremental = self.tools.crates().join("incremental-whole");
+        command
+            .arg(format!("-Cincremental={}", incremental.display()))
+            .arg("-o")
+            .arg(self.library);
+        let mut output = command.output()?;
+        diagnostics::lead_back(&mut output, rewritten);
+        Ok(output)
+    }
+
+    /// The recorded command for another crate in a folder of its own.
+    fn rustc(&self, folder: &Path, text: &str, kind: &[&str]) -> io::Result<Command> {
+        fs::create_dir_all(folder.join("src"))?;
+        fs::write(folder.join("src/lib.rs"), text)?;
+        let mut command = Command::new(&self.recording.program);
+        self.tools.restore_environment(&mut command);
+        command
+            .current_dir(folder)
+            .envs(&self.recording.environment)
+            .args(kind)
+            .arg("--emit=link")
+            .arg("-L")
+            .arg(format!("native={}", self.tools.empty_libraries().display()))
+            .args(kept_arguments(&self.recording.arguments))
+            .args(cell_crate::RUSTC_ARGUMENTS);
+        if self.settings.level_is_by_cell() && source::has_long_loop(text) {
+            command.args(["-C", LEVEL_OF_LOOPS]);
+        }
+        Ok(command)
+    }
 }
 
-fn say(output: &Output) {
-    // evcxr may have gone away.
-    let _ = io::stdout().write_all(&output.stdout);
-    let _ = io::stderr().write_all(&output.stderr);
+/// What holds for both crates of what was recorded.
+fn kept_arguments(recorded: &[String]) -> Vec<&str> {
+    let mut kept = Vec::new();
+    let mut words = recorded.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "--crate-name" | "--crate-type" | "--out-dir" => drop(words.next()),
+            "-C" => {
+                let option = words.next().unwrap_or_default();
+                if !option.starts_with("incremental=") {
+                    kept.extend([word, option]);
+                }
+            }
+            _ if word.starts_with("--emit=") => {}
+            _ => kept.push(word),
+        }
+    }
+    kept
+}
+
+fn remove_old_versions(folder: &Path) {
+    let mut versions: Vec<(std::time::SystemTime, PathBuf)> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".rlib"))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    versions.sort();
+    let superfluous = versions.len().saturating_sub(KEPT_VERSIONS);
+    for (_, path) in &versions[..superfluous] {
+        // It goes with the kernel's folder at the latest.
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_which_crate_it_is_is_left_out() {
+        let recorded = [
+            "--crate-name",
+            "ctx",
+            "--edition=2024",
+            "src/lib.rs",
+            "--crate-type",
+            "cdylib",
+            "--emit=dep-info,link",
+            "-C",
+            "metadata=1",
+            "--out-dir",
+            "/o",
+            "-C",
+            "incremental=/i",
+            "--extern",
+            "a=/a.so",
+            "-Cprefer-dynamic",
+        ]
+        .map(str::to_owned);
+        assert_eq!(
+            kept_arguments(&recorded),
+            [
+                "--edition=2024",
+                "src/lib.rs",
+                "-C",
+                "metadata=1",
+                "--extern",
+                "a=/a.so",
+                "-Cprefer-dynamic"
+            ]
+        );
+    }
 }

@@ -56,6 +56,13 @@ impl Settings {
         self.shared_answers.join("recording.json")
     }
 
+    /// Whether the user has left the level of optimisation to the kernel.
+    pub fn level_is_by_cell(&self) -> bool {
+        let manifest = std::fs::read_to_string(self.evcxr.join("Cargo.toml")).unwrap_or_default();
+        let level = format!("opt-level = {}", crates::LEVEL_BY_CELL);
+        manifest.lines().any(|line| line == level)
+    }
+
     /// Whether the cells' crate depends on the prelude and on nothing of the user's.
     pub fn has_only_the_prelude(&self) -> bool {
         let manifest = std::fs::read_to_string(self.evcxr.join("Cargo.toml")).unwrap_or_default();
@@ -152,6 +159,11 @@ impl Tools {
     /// Libraries without content.
     pub fn empty_libraries(&self) -> PathBuf {
         self.folder.join("empty-libraries")
+    }
+
+    /// Where cells are compiled.
+    pub fn crates(&self) -> PathBuf {
+        self.folder.join("crates")
     }
 
     /// The compiler command of this kernel's cells.

@@ -1,0 +1,108 @@
+//! What must not change because cells are compiled by shortcuts: earlier items come precompiled from
+//! a crate of their own, variables that a cell does not mention stay where they are, cargo is not asked.
+
+use crate::cells::{alone, shown};
+use crate::client::Client;
+
+/// Runs cells; each must show what stands beside it: the text of its result, or part of its error.
+#[track_caller]
+fn check_story(client: &mut Client, story: &[(&str, &str)]) {
+    for (code, expected) in story {
+        let transcript = client.run(code);
+        let all = shown(&transcript).join("\n");
+        if expected.is_empty() {
+            assert_eq!(transcript.reply["status"], "ok", "{code}: {all}");
+        } else {
+            assert!(
+                all.contains(expected),
+                "{code} should show {expected}, showed {all}"
+            );
+        }
+    }
+}
+
+#[test]
+fn items_and_variables_mean_the_same_in_later_cells() {
+    let _alone = alone();
+    let mut client = Client::real();
+    check_story(
+        &mut client,
+        &[
+            // Private fields and methods are seen by every cell, also from the precompiled crate.
+            (
+                "struct P { x: i32 }\nimpl P { fn get(&self) -> i32 { self.x } }\nlet p = P { x: 1 };",
+                "",
+            ),
+            ("p.x + p.get()", "\"2\""),
+            ("impl P { fn twice(&self) -> i32 { self.x * 2 } }", ""),
+            ("p.twice()", "\"2\""),
+            // A macro makes items nobody can see: one crate again, and `p` survives the change.
+            (
+                "thread_local! { static C: i32 = const { 4 }; }\nC.with(|c| *c)",
+                "\"4\"",
+            ),
+            ("p.twice() + 1", "\"3\""),
+            ("macro_rules! square { ($e:expr) => { $e * $e } }", ""),
+            ("square!(p.twice())", "\"4\""),
+            (
+                "mod m { pub(crate) fn f() -> i32 { g() }\nfn g() -> i32 { 7 } }",
+                "",
+            ),
+            ("m::f()", "\"7\""),
+            ("m::g()", "error CompileError"),
+            (
+                "trait Area { fn area(&self) -> f64; }\nimpl Area for P { fn area(&self) -> f64 { 9.5 } }\nlet b: Box<dyn Area> = Box::new(P { x: 3 });",
+                "",
+            ),
+            ("b.area()", "\"9.5\""),
+            // Variables that only a format string mentions, that are moved away, and that stay.
+            ("let (q, s) = (5, String::from(\"s\"));", ""),
+            ("println!(\"{q} {s}\");", "stdout: \"5 s\\n\""),
+            ("drop(s);", ""),
+            ("s.len()", "error CompileError: error[E0425]"),
+            // A type with another shape takes its variables along, and no others.
+            ("struct P { x: i32, y: i32 }", ""),
+            ("p.x", "error CompileError: error[E0425]"),
+            ("q", "\"5\""),
+            ("struct Bad { x: Strin }", "error CompileError"),
+            (
+                "fn wrong() -> i32 { \"a\" }",
+                "error CompileError: error[E0308]",
+            ),
+            ("q + 1", "\"6\""),
+        ],
+    );
+    assert!(client.shut_down().success());
+}
+
+#[test]
+fn levels_and_variables_of_the_environment_reach_the_compiler() {
+    let _alone = alone();
+    let mut client = Client::real();
+    check_story(
+        &mut client,
+        &[
+            // Debug assertions stay on at every level: only the speed may change.
+            (
+                "let mut n = 0u64; for i in 0..2_000_000u64 { n = n.wrapping_add(i); } n",
+                "\"1999999000000\"",
+            ),
+            (
+                "option_env!(\"TORCHBOOK_TEST_VALUE\").unwrap_or(\"none\")",
+                "none",
+            ),
+            (
+                ":env TORCHBOOK_TEST_VALUE=first\noption_env!(\"TORCHBOOK_TEST_VALUE\").unwrap_or(\"none\")",
+                "first",
+            ),
+            (
+                ":build_env TORCHBOOK_TEST_VALUE=second\noption_env!(\"TORCHBOOK_TEST_VALUE\").unwrap_or(\"none\")",
+                "second",
+            ),
+            (":opt 2\nlet kept = 1;", ""),
+            (":opt 0\nkept + 1", "\"2\""),
+            ("Tensor::from_slice(&[kept]).size1().unwrap()", "\"1\""),
+        ],
+    );
+    assert!(client.shut_down().success());
+}
