@@ -73,6 +73,13 @@ impl CellError {
     }
 }
 
+/// A value in the forms it can be shown in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub data: Bundle,
+    pub metadata: Bundle,
+}
+
 /// How a cell ended.
 pub type Outcome = Result<(), CellError>;
 
@@ -105,6 +112,12 @@ pub trait Evaluator: Send {
 
     /// Runs a cell. When it returns, everything the cell wrote has been published.
     fn execute(&mut self, code: &str, execution_count: usize) -> Outcome;
+
+    /// The value of an expression, without anything being shown or asked meanwhile.
+    ///
+    /// # Errors
+    /// As a cell that consists of the expression.
+    fn evaluate(&mut self, expression: &str) -> Result<Shown, CellError>;
 
     /// Who answers questions about code, also while a cell runs.
     fn analysis(&self) -> Arc<dyn Analysis>;

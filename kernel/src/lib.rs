@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod handlers;
 pub mod history;
 pub mod messages;
+mod output_limit;
 pub mod parent;
 pub mod processes;
 pub mod server;

@@ -6,7 +6,7 @@
 
 use crate::analysis::Analysis;
 use crate::dispatch;
-use crate::evaluator::{CellError, CellIo, Evaluator, Interrupter, Outcome};
+use crate::evaluator::{CellError, CellIo, Evaluator, Interrupter, Outcome, Shown};
 use crate::handlers::usage::UsageMeter;
 use crate::history::History;
 use crate::messages;
@@ -42,11 +42,8 @@ all variables will be lost, definitions and dependencies stay.\n";
 pub type MakeEvaluator =
     Box<dyn FnOnce(Arc<dyn CellIo>) -> std::io::Result<Box<dyn Evaluator>> + Send>;
 
-struct Job {
-    code: String,
-    execution_count: usize,
-    done: oneshot::Sender<Outcome>,
-}
+/// Something the evaluator's thread does.
+type Job = Box<dyn FnOnce(&mut dyn Evaluator) + Send>;
 
 /// What the handlers know of the kernel.
 pub struct Kernel {
@@ -80,7 +77,22 @@ impl Kernel {
     }
 
     /// Runs a cell on the evaluator's thread.
-    pub async fn evaluate(&self, code: String, execution_count: usize) -> Outcome {
+    pub async fn execute(&self, code: String, execution_count: usize) -> Outcome {
+        self.on_evaluator(move |evaluator| evaluator.execute(&code, execution_count))
+            .await
+    }
+
+    /// Evaluates an expression on the evaluator's thread.
+    pub async fn evaluate(&self, expression: String) -> Result<Shown, CellError> {
+        self.on_evaluator(move |evaluator| evaluator.evaluate(&expression))
+            .await
+    }
+
+    /// Does something on the evaluator's thread that can be interrupted.
+    async fn on_evaluator<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Evaluator) -> Result<T, CellError> + Send + 'static,
+    ) -> Result<T, CellError> {
         let (done, mut outcome) = oneshot::channel();
         let ended = || CellError::new("KernelError", "the evaluator has ended; restart the kernel");
         if let Some(interrupter) = self.interrupter.get() {
@@ -88,11 +100,10 @@ impl Kernel {
         }
         self.job.fetch_add(1, Ordering::SeqCst);
         self.executing.store(true, Ordering::SeqCst);
-        let sent = self.jobs.send(Job {
-            code,
-            execution_count,
-            done,
-        });
+        let sent = self.jobs.send(Box::new(move |evaluator| {
+            // The handler waits for it unless the kernel is ending.
+            let _ = done.send(work(evaluator));
+        }));
         let outcome = match sent {
             Ok(()) => loop {
                 tokio::select! {
@@ -248,9 +259,7 @@ pub async fn serve(
 fn evaluate_jobs(mut evaluator: Box<dyn Evaluator>, jobs: &std::sync::mpsc::Receiver<Job>) {
     evaluator.warm_up();
     for job in jobs {
-        let outcome = evaluator.execute(&job.code, job.execution_count);
-        // The handler waits for it unless the kernel is ending.
-        let _ = job.done.send(outcome);
+        job(&mut *evaluator);
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::evaluator::{CellIo, InputRefused, Output, StreamName};
 use crate::history::History;
 use crate::messages;
+use crate::output_limit::OutputLimit;
 use crate::sockets::{iopub::Iopub, stdin::Stdin};
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ pub struct Cell {
     pub request: JupyterMessage,
     pub execution_count: usize,
     pub allow_stdin: bool,
-    /// A silent cell's value is not shown.
+    /// Nothing that a silent cell shows is broadcast.
     pub silent: bool,
     /// Whether the history keeps the cell and its value.
     pub in_history: bool,
@@ -29,6 +30,7 @@ pub struct Session {
     pub stdin: Stdin,
     pub history: History,
     cell: Mutex<Option<Cell>>,
+    limit: Mutex<OutputLimit>,
 }
 
 impl Session {
@@ -39,11 +41,13 @@ impl Session {
             stdin,
             history,
             cell: Mutex::new(None),
+            limit: Mutex::new(OutputLimit::of_environment()),
         }
     }
 
     /// From now on output belongs to this cell.
     pub fn set_cell(&self, cell: Cell) {
+        self.limit.lock().unwrap_or_else(|e| e.into_inner()).reset();
         *self.lock() = Some(cell);
     }
 
@@ -74,8 +78,16 @@ impl CellIo for Session {
         {
             self.history.output(cell.execution_count, text);
         }
-        if let Some((msg_type, content)) = message(output, cell.as_ref()) {
-            let parent = cell.as_ref().map(|cell| &cell.request);
+        if cell.as_ref().is_some_and(|cell| cell.silent) {
+            return;
+        }
+        let parent = cell.as_ref().map(|cell| &cell.request);
+        let within_limit = {
+            let mut limit = self.limit.lock().unwrap_or_else(|e| e.into_inner());
+            limit.admit(output)
+        };
+        for output in within_limit {
+            let (msg_type, content) = message(output, cell.as_ref());
             self.iopub
                 .blocking_send(messages::broadcast(parent, msg_type, content));
         }
@@ -90,8 +102,8 @@ impl CellIo for Session {
 }
 
 /// The IOPub message for an output.
-fn message(output: Output, cell: Option<&Cell>) -> Option<(&'static str, Value)> {
-    Some(match output {
+fn message(output: Output, cell: Option<&Cell>) -> (&'static str, Value) {
+    match output {
         Output::Stream { name, text } => {
             let name = match name {
                 StreamName::Stdout => "stdout",
@@ -123,9 +135,6 @@ fn message(output: Output, cell: Option<&Cell>) -> Option<(&'static str, Value)>
             json!({ "data": data, "metadata": metadata, "transient": { "display_id": display_id } }),
         ),
         Output::Result { data, metadata } => {
-            if cell.is_some_and(|cell| cell.silent) {
-                return None;
-            }
             let execution_count = cell.map_or(0, |cell| cell.execution_count);
             (
                 "execute_result",
@@ -133,5 +142,5 @@ fn message(output: Output, cell: Option<&Cell>) -> Option<(&'static str, Value)>
             )
         }
         Output::Clear { wait } => ("clear_output", json!({ "wait": wait })),
-    })
+    }
 }

@@ -252,6 +252,15 @@ impl Client {
             .unwrap()
     }
 
+    /// A reply on shell that has arrived already.
+    pub fn reply_if_there(&mut self) -> Option<JupyterMessage> {
+        let read = self.shell.read();
+        let waited = self
+            .runtime
+            .block_on(async { tokio::time::timeout(Duration::from_millis(10), read).await });
+        waited.ok().map(Result::unwrap)
+    }
+
     /// The next message on IOPub.
     #[track_caller]
     pub fn next_iopub(&mut self) -> JupyterMessage {

@@ -1,4 +1,5 @@
-//! Execute requests on the scripted evaluator: one transcript per promise.
+//! Execute requests on the scripted evaluator: one transcript per promise. Options are in
+//! `execute_options.rs`.
 
 use crate::client::Client;
 use jupyter_protocol::ExecuteRequest;
@@ -70,67 +71,6 @@ fn displays_of_the_same_type_all_arrive_and_update_by_id() {
             "clear wait=false",
         ]
     );
-}
-
-#[test]
-fn the_count_rises_with_cells_that_store_history_only() {
-    let mut client = Client::scripted();
-    let count = |client: &mut Client, silent: bool, store_history: bool| {
-        let request = ExecuteRequest {
-            silent,
-            store_history,
-            ..ExecuteRequest::new("result 1".into())
-        };
-        client.execute(request).reply["execution_count"].clone()
-    };
-    assert_eq!(count(&mut client, false, true), 1);
-    assert_eq!(count(&mut client, false, false), 1);
-    assert_eq!(count(&mut client, true, true), 1);
-    assert_eq!(count(&mut client, false, true), 2);
-}
-
-#[test]
-fn a_silent_cell_shows_neither_its_input_nor_its_value() {
-    let mut client = Client::scripted();
-    let request = ExecuteRequest {
-        silent: true,
-        ..ExecuteRequest::new("result 1".into())
-    };
-    assert_eq!(client.execute(request).iopub, ["busy", "idle"]);
-}
-
-#[test]
-fn cells_queued_behind_an_error_are_aborted_and_later_ones_run() {
-    let mut client = Client::scripted();
-    let waiting = client.send_shell(ExecuteRequest::new("wait-for-interrupt".into()));
-    let queued = client.send_shell(ExecuteRequest::new("print never".into()));
-    // Both are in the queue once the kernel has answered something sent after them.
-    client.iopub_until(&waiting, |line| line == "input [1]");
-    let marker = client.send_shell(jupyter_protocol::KernelInfoRequest {});
-    let marker_reply = client.next_reply();
-    assert_eq!(
-        crate::client::parent_of(&marker_reply),
-        Some(marker.as_str())
-    );
-    client.control_request(jupyter_protocol::InterruptRequest {});
-    assert_eq!(client.transcript(&waiting).reply["ename"], "Interrupted");
-    let aborted = client.transcript(&queued);
-    assert_eq!(aborted.reply["status"], "aborted");
-    assert_eq!(aborted.iopub, ["busy", "idle"]);
-    assert_eq!(client.run("result 1").reply["status"], "ok");
-}
-
-#[test]
-fn without_stop_on_error_queued_cells_run() {
-    let mut client = Client::scripted();
-    let request = ExecuteRequest {
-        stop_on_error: false,
-        ..ExecuteRequest::new("error A b".into())
-    };
-    let failing = client.send_shell(request);
-    let next = client.send_shell(ExecuteRequest::new("result 1".into()));
-    assert_eq!(client.transcript(&failing).reply["status"], "error");
-    assert_eq!(client.transcript(&next).reply["status"], "ok");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //! | file | what it checks | evaluator |
 //! |---|---|---|
 //! | `client.rs` | (the client) | |
-//! | `execute.rs` | execute requests: counts, outputs, errors, aborts | scripted |
+//! | `execute.rs` | execute requests: outputs, errors, input | scripted |
+//! | `execute_options.rs` | what the fields of an execute request change | scripted |
+//! | `execute_streams.rs` | printed text: order and limits | scripted |
 //! | `requests.rs` | every other request type, control and heartbeat | scripted |
 //! | `requests_analysis.rs` | completion, inspection, the pager | scripted |
 //! | `requests_history.rs` | history: what is kept, and how it is found | scripted |
@@ -24,6 +26,8 @@ mod cells_analysis;
 mod cells_display;
 mod client;
 mod execute;
+mod execute_options;
+mod execute_streams;
 mod fuzz;
 mod hostile;
 mod requests;

@@ -7,7 +7,7 @@
 
 use super::reader::{ChildStreams, Reader};
 use super::{ControlRequest, PRELUDE_LIBRARY_VARIABLE, RENDEZVOUS_VARIABLE};
-use crate::evaluator::{CellIo, Interrupter, Output};
+use crate::evaluator::{CellIo, InputRefused, Interrupter, Output, Shown};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
@@ -64,6 +64,8 @@ struct State {
     child: Option<Child>,
     record: CellRecord,
     cell_is_running: bool,
+    /// Set while an expression is evaluated: its value, of which nothing is published.
+    kept: Option<Option<Shown>>,
     /// The warm-up is over: from now on a flush includes the prelude's buffers.
     user_cells: bool,
 }
@@ -120,14 +122,41 @@ impl Hub {
         &self.io
     }
 
-    /// Shows what the child wrote, except while evcxr tries itself out before the first cell.
+    /// Shows what the child wrote, except while evcxr tries itself out before the first cell and
+    /// while an expression is evaluated.
     pub fn publish(&self, output: Output) {
-        let is_users = self.lock().user_cells;
+        let mut state = self.lock();
+        if let Some(kept) = &mut state.kept {
+            if let Output::Result { data, metadata } = output {
+                *kept = Some(Shown { data, metadata });
+            }
+            return;
+        }
+        let is_users = state.user_cells;
+        drop(state);
         if is_users {
             self.io.publish(output);
         } else {
             tracing::debug!(?output, "output of the warm-up");
         }
+    }
+
+    /// Asks the user, unless an expression is evaluated.
+    pub fn input(&self, prompt: &str, password: bool) -> Result<String, InputRefused> {
+        if self.lock().kept.is_some() {
+            return Err(InputRefused::NotAllowed);
+        }
+        self.io.input(prompt, password)
+    }
+
+    /// From now on the value is kept and nothing published, until it is taken.
+    pub fn keep_value(&self) {
+        self.lock().kept = Some(None);
+    }
+
+    /// The value that was kept.
+    pub fn take_value(&self) -> Option<Shown> {
+        self.lock().kept.take().flatten()
     }
 
     /// Changes the record of the running cell.

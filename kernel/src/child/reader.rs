@@ -258,7 +258,7 @@ impl Reader {
         let hub = Arc::clone(&self.hub);
         let asked = std::thread::Builder::new()
             .name("torchbook-input".into())
-            .spawn(move || match hub.io().input(&prompt, password) {
+            .spawn(move || match hub.input(&prompt, password) {
                 Ok(text) => hub.input_reply(text, 0),
                 Err(InputRefused::NotAllowed) => hub.input_reply(String::new(), 1),
                 Err(InputRefused::Interrupted) => hub.input_reply(String::new(), 2),

@@ -4,7 +4,9 @@
 //! writes goes through [`crate::child`]. This file starts evcxr in its folder, gives it
 //! cells, and says how each ended.
 
-use super::{CellError, CellIo, Evaluator, Interrupter, Outcome, Output, StreamName, diagnostics};
+use super::{
+    CellError, CellIo, Evaluator, Interrupter, Outcome, Output, Shown, StreamName, diagnostics,
+};
 use crate::analysis::Analysis;
 use crate::analysis::analyst::{Analyst, Command};
 use crate::analysis::workspace::Manifest;
@@ -120,11 +122,11 @@ impl EvcxrEvaluator {
         let Some(context) = &mut self.context else {
             return Err(Error::Message("evcxr is not running".into()));
         };
-        let io = Arc::clone(self.hub.io());
+        let hub = Arc::clone(&self.hub);
         let mut callbacks = EvalCallbacks {
             // What a crate of the user's asks through evcxr_input.
             input_reader: &|request| {
-                io.input(&request.prompt, request.is_password)
+                hub.input(&request.prompt, request.is_password)
                     .unwrap_or_default()
             },
         };
@@ -161,6 +163,25 @@ impl EvcxrEvaluator {
         names
     }
 
+    /// How a cell or an expression ended.
+    fn outcome(
+        &self,
+        result: Result<EvalOutputs, Error>,
+        record: CellRecord,
+        code: &str,
+        execution_count: usize,
+        variables: &[String],
+    ) -> Outcome {
+        match result {
+            Ok(outputs) => self.success(record, outputs, code, execution_count),
+            Err(Error::CompilationErrors(errors)) => {
+                Err(diagnostics::compile_errors(&errors, code, execution_count))
+            }
+            Err(Error::SubprocessTerminated(_)) => Err(process_died(&record, variables)),
+            Err(error) => Err(CellError::new("EvaluationError", error.to_string())),
+        }
+    }
+
     fn success(
         &self,
         record: CellRecord,
@@ -188,7 +209,7 @@ impl EvcxrEvaluator {
                 .into_iter()
                 .map(|(mime, text)| (mime, text.into()))
                 .collect();
-            self.hub.io().publish(Output::Display {
+            self.hub.publish(Output::Display {
                 data,
                 metadata: Bundle::new(),
                 display_id: None,
@@ -234,14 +255,31 @@ impl Evaluator for EvcxrEvaluator {
         if let Some(context) = &self.context {
             self.tell_analyst(context, code, result.is_ok());
         }
-        match result {
-            Ok(outputs) => self.success(record, outputs, code, execution_count),
-            Err(Error::CompilationErrors(errors)) => {
-                Err(diagnostics::compile_errors(&errors, code, execution_count))
-            }
-            Err(Error::SubprocessTerminated(_)) => Err(process_died(&record, &variables)),
-            Err(error) => Err(CellError::new("EvaluationError", error.to_string())),
+        self.outcome(result, record, code, execution_count, &variables)
+    }
+
+    fn evaluate(&mut self, expression: &str) -> Result<Shown, CellError> {
+        if self.context.is_none() {
+            return Err(CellError::new("EvaluationError", "evcxr is not running"));
         }
+        let variables = self.variables();
+        self.hub.begin_cell();
+        self.hub.keep_value();
+        // In parentheses it cannot be a command or a definition, and a variable is not moved.
+        let code = format!("(\n{expression}\n)");
+        let result = self.run(&code);
+        let record = self.hub.end_cell();
+        let outcome = self.outcome(result, record, &code, 0, &variables);
+        let value = self.hub.take_value();
+        outcome?;
+        Ok(value.unwrap_or_else(|| {
+            let mut data = Bundle::new();
+            data.insert("text/plain".into(), "()".into());
+            Shown {
+                data,
+                metadata: Bundle::new(),
+            }
+        }))
     }
 
     fn analysis(&self) -> Arc<dyn Analysis> {

@@ -15,10 +15,13 @@
 //! | `wait-for-interrupt` | blocks until interrupted, then fails as a cell would |
 //! | `ignore-interrupt` | as a cell without safe points: only a second interrupt ends it |
 //! | `flood N` | N numbered lines on stdout |
+//! | `print-bytes N` | N bytes of text on stdout, in one piece |
 //!
 //! It completes and documents its own instructions.
 
-use super::{CellError, CellIo, Evaluator, InputRefused, Interrupter, Outcome, Output, StreamName};
+use super::{
+    CellError, CellIo, Evaluator, InputRefused, Interrupter, Outcome, Output, Shown, StreamName,
+};
 use crate::analysis::{Analysis, Completion, Completions, Detail};
 use crate::display::Bundle;
 use std::sync::{Arc, Condvar, Mutex};
@@ -38,16 +41,16 @@ impl ScriptedEvaluator {
         }
     }
 
-    fn line(&self, line: &str) -> Outcome {
+    fn line(&self, io: &dyn CellIo, line: &str) -> Outcome {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let stream = |name, text: String| self.io.publish(Output::Stream { name, text });
+        let stream = |name, text: String| io.publish(Output::Stream { name, text });
         match word {
             "" => {}
             "print" => stream(StreamName::Stdout, unescape(rest) + "\n"),
             "print-raw" => stream(StreamName::Stdout, unescape(rest)),
             "eprint" => stream(StreamName::Stderr, unescape(rest) + "\n"),
             "display" => {
-                self.io.publish(Output::Display {
+                io.publish(Output::Display {
                     data: bundle(rest)?,
                     metadata: Bundle::new(),
                     display_id: None,
@@ -55,7 +58,7 @@ impl ScriptedEvaluator {
             }
             "display-id" => {
                 let (id, rest) = rest.split_once(' ').ok_or_else(|| unknown(line))?;
-                self.io.publish(Output::Display {
+                io.publish(Output::Display {
                     data: bundle(rest)?,
                     metadata: Bundle::new(),
                     display_id: Some(id.to_owned()),
@@ -63,7 +66,7 @@ impl ScriptedEvaluator {
             }
             "update" => {
                 let (id, rest) = rest.split_once(' ').ok_or_else(|| unknown(line))?;
-                self.io.publish(Output::UpdateDisplay {
+                io.publish(Output::UpdateDisplay {
                     data: bundle(rest)?,
                     metadata: Bundle::new(),
                     display_id: id.to_owned(),
@@ -71,14 +74,14 @@ impl ScriptedEvaluator {
             }
             "result" => {
                 let data = bundle(&format!("text/plain {rest}"))?;
-                self.io.publish(Output::Result {
+                io.publish(Output::Result {
                     data,
                     metadata: Bundle::new(),
                 });
             }
-            "clear" => self.io.publish(Output::Clear { wait: false }),
-            "clear-wait" => self.io.publish(Output::Clear { wait: true }),
-            "input" | "password" => match self.io.input(rest, word == "password") {
+            "clear" => io.publish(Output::Clear { wait: false }),
+            "clear-wait" => io.publish(Output::Clear { wait: true }),
+            "input" | "password" => match io.input(rest, word == "password") {
                 Ok(answer) => stream(StreamName::Stdout, answer + "\n"),
                 Err(InputRefused::NotAllowed) => {
                     return Err(CellError::new(
@@ -106,9 +109,31 @@ impl ScriptedEvaluator {
                     stream(StreamName::Stdout, format!("line {i}\n"));
                 }
             }
+            "print-bytes" => {
+                let n = rest.parse().map_err(|_| unknown(line))?;
+                stream(StreamName::Stdout, "x".repeat(n));
+            }
             _ => return Err(unknown(line)),
         }
         Ok(())
+    }
+}
+
+/// Where the output of an expression goes: only its value is kept.
+#[derive(Default)]
+struct Kept {
+    result: Mutex<Option<Shown>>,
+}
+
+impl CellIo for Kept {
+    fn publish(&self, output: Output) {
+        if let Output::Result { data, metadata } = output {
+            *self.result.lock().unwrap_or_else(|e| e.into_inner()) = Some(Shown { data, metadata });
+        }
+    }
+
+    fn input(&self, _prompt: &str, _password: bool) -> Result<String, InputRefused> {
+        Err(InputRefused::NotAllowed)
     }
 }
 
@@ -129,6 +154,7 @@ const INSTRUCTIONS: &[&str] = &[
     "wait-for-interrupt",
     "ignore-interrupt",
     "flood",
+    "print-bytes",
 ];
 
 /// Questions about instructions.
@@ -175,7 +201,19 @@ impl Analysis for ScriptedAnalysis {
 
 impl Evaluator for ScriptedEvaluator {
     fn execute(&mut self, code: &str, _execution_count: usize) -> Outcome {
-        code.lines().try_for_each(|line| self.line(line.trim()))
+        code.lines()
+            .try_for_each(|line| self.line(&*self.io, line.trim()))
+    }
+
+    fn evaluate(&mut self, expression: &str) -> Result<Shown, CellError> {
+        let kept = Kept::default();
+        expression
+            .lines()
+            .try_for_each(|line| self.line(&kept, line.trim()))?;
+        kept.result
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .ok_or_else(|| CellError::new("ScriptError", "the expression has no value"))
     }
 
     fn analysis(&self) -> Arc<dyn Analysis> {

@@ -6,7 +6,7 @@ use crate::messages;
 use crate::server::Kernel;
 use crate::session::Cell;
 use jupyter_protocol::{ExecuteRequest, JupyterMessage};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Runs one cell; the caller makes sure that they come one at a time.
 pub async fn execute(kernel: &Kernel, request: &JupyterMessage, execute: &ExecuteRequest) -> Value {
@@ -29,43 +29,84 @@ pub async fn execute(kernel: &Kernel, request: &JupyterMessage, execute: &Execut
             .send(messages::broadcast(Some(request), "execute_input", input))
             .await;
     }
-    if execute.code.trim().is_empty() {
-        return ok(execution_count);
-    }
-    if let Some(payload) = super::inspect::page(kernel, &execute.code).await {
-        let mut reply = ok(execution_count);
-        reply["payload"] = payload;
-        return reply;
-    }
-    match kernel.evaluate(execute.code.clone(), execution_count).await {
-        Ok(()) => ok(execution_count),
+    let outcome = match super::inspect::page(kernel, &execute.code).await {
+        Some(payload) => Ok(payload),
+        None if execute.code.trim().is_empty() => Ok(json!([])),
+        None => {
+            let ran = kernel.execute(execute.code.clone(), execution_count).await;
+            ran.map(|()| json!([]))
+        }
+    };
+    match outcome {
+        Ok(payload) => {
+            let values = user_expressions(kernel, execute).await;
+            reply("ok", execution_count, payload, values)
+        }
         Err(error) => {
-            let content = error_content(&error);
-            iopub
-                .send(messages::broadcast(Some(request), "error", content.clone()))
-                .await;
-            if execute.stop_on_error {
-                kernel.abort_queued();
+            if !execute.silent {
+                let content = error_content(&error);
+                iopub
+                    .send(messages::broadcast(Some(request), "error", content))
+                    .await;
+                if execute.stop_on_error {
+                    kernel.abort_queued();
+                }
             }
-            let mut reply = content;
-            reply["status"] = json!("error");
-            reply["execution_count"] = json!(execution_count);
-            reply["user_expressions"] = json!({});
-            reply["payload"] = json!([]);
+            let mut reply = reply("error", execution_count, json!([]), Map::new());
+            add(&mut reply, &error);
             reply
         }
     }
 }
 
-/// The reply to a cell that was queued behind one that failed.
-pub fn aborted(execution_count: usize) -> Value {
-    json!({ "status": "aborted", "execution_count": execution_count, "user_expressions": {}, "payload": [] })
+/// What the client wants to know after the cell: for each expression its value, or why there is
+/// none. A failing one fails nothing else.
+async fn user_expressions(kernel: &Kernel, execute: &ExecuteRequest) -> Map<String, Value> {
+    let mut wanted: Vec<_> = execute.user_expressions.iter().flatten().collect();
+    wanted.sort();
+    let mut values = Map::new();
+    for (name, expression) in wanted {
+        let value = match kernel.evaluate(expression.clone()).await {
+            Ok(shown) => {
+                json!({ "status": "ok", "data": shown.data, "metadata": shown.metadata })
+            }
+            Err(error) => {
+                let mut value = json!({ "status": "error" });
+                add(&mut value, &error);
+                value
+            }
+        };
+        values.insert(name.clone(), value);
+    }
+    values
 }
 
-fn ok(execution_count: usize) -> Value {
-    json!({ "status": "ok", "execution_count": execution_count, "user_expressions": {}, "payload": [] })
+/// The reply to a cell that was queued behind one that failed.
+pub fn aborted(execution_count: usize) -> Value {
+    reply("aborted", execution_count, json!([]), Map::new())
+}
+
+fn reply(
+    status: &str,
+    execution_count: usize,
+    payload: Value,
+    user_expressions: Map<String, Value>,
+) -> Value {
+    json!({
+        "status": status,
+        "execution_count": execution_count,
+        "payload": payload,
+        "user_expressions": user_expressions,
+    })
 }
 
 fn error_content(error: &CellError) -> Value {
     json!({ "ename": error.ename, "evalue": error.evalue, "traceback": error.traceback })
+}
+
+/// The fields of an error, in a content that has others.
+fn add(content: &mut Value, error: &CellError) {
+    content["ename"] = json!(error.ename);
+    content["evalue"] = json!(error.evalue);
+    content["traceback"] = json!(error.traceback);
 }
