@@ -117,8 +117,15 @@ fn malformed(random: &mut fastrand::Rng, key: &str) -> Vec<Bytes> {
         }
         // Signed, with a header that is none.
         4 => frames(key, code, json(random, 4).as_bytes()),
-        // Signed, with a content that is none.
-        _ => frames(key, json(random, 4).as_bytes(), &header("execute_request")),
+        // Signed, with a content that is none: no object. An object that lacks something is a
+        // request, and is told so (`requests.rs`).
+        _ => {
+            let content = match json(random, 4) {
+                object if object.starts_with('{') => format!("[{object}]"),
+                other => other,
+            };
+            frames(key, content.as_bytes(), &header("execute_request"))
+        }
     }
 }
 

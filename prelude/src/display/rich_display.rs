@@ -37,7 +37,8 @@ use crate::training::logs::Logs;
 ///     }
 /// }
 /// display(&Celsius(21.5));
-/// display(&vec![Celsius(20.0), Celsius(22.5)]);
+/// // A list shows its elements' `Debug` forms.
+/// display(&Rich::debug(&vec![Celsius(20.0), Celsius(22.5)]));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no display of its own",

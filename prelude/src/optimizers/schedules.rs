@@ -248,7 +248,7 @@ schedule!(
     ///
     /// // Five epochs of 1688 batches.
     /// let optimizer = SGD::new().momentum(0.9).learning_rate(OneCycle::new(0.1, 5 * 1688));
-    /// assert_eq!(Optimizer::learning_rate(&optimizer), 0.1 / 25.0);
+    /// assert!((Optimizer::learning_rate(&optimizer) - 0.1 / 25.0).abs() < 1e-12);
     /// ```
     ///
     /// # Source
