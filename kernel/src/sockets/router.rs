@@ -16,6 +16,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use zeromq::SocketRecv;
 
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+
 /// Sends replies; cheap to clone.
 pub type Replies = mpsc::UnboundedSender<JupyterMessage>;
 
@@ -32,13 +34,21 @@ pub fn open(
     channel: &'static str,
     seen: &SeenIds,
 ) -> (Requests, Replies) {
+    // Who sent a request has connected; who is asked on stdin may be about to.
+    let attempts = if channel == "stdin" { 200 } else { 1 };
     let (mut sender, receiver) = connection.split();
     let (replies, mut queue) = mpsc::unbounded_channel::<JupyterMessage>();
     tokio::spawn(async move {
         while let Some(reply) = queue.recv().await {
-            if let Err(error) = sender.send(reply).await {
-                // The client is gone; libzmq would drop the message silently, too.
-                tracing::debug!(%error, channel, "reply not sent");
+            let mut attempts_left = attempts;
+            while let Err(error) = sender.send(reply.clone()).await {
+                attempts_left -= 1;
+                if attempts_left == 0 {
+                    // The client is gone; libzmq would drop the message silently, too.
+                    tracing::debug!(%error, channel, "reply not sent");
+                    break;
+                }
+                tokio::time::sleep(BETWEEN_ATTEMPTS).await;
             }
         }
     });
