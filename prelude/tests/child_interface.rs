@@ -157,6 +157,7 @@ impl Loss for Panicking {
 
 #[test]
 fn a_panic_in_a_step_restores_the_gradient_mode() -> Result<()> {
+    let _alone = ALONE.lock();
     let x = Tensor::rand([8, 1], (Kind::Float, Device::Cpu));
     let mut model = Sequential::new([Input::new(1).into(), Dense::new(1).into()])?;
     model.compile(Panicking, SGD::new(), ())?;
@@ -188,6 +189,7 @@ fn an_interrupt_is_taken_up_once_and_forgotten_by_the_next_cell() {
 
 #[test]
 fn the_interface_has_its_version_and_flushes_without_a_kernel() {
+    let _alone = ALONE.lock();
     assert_eq!(torchbook_abi_version(), 1);
     print!("no newline");
     torchbook_flush();

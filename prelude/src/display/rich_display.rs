@@ -11,7 +11,7 @@ use tch::Tensor;
 
 use super::{DisplayHandle, Rich, safe_point};
 use crate::device::Versions;
-use crate::figures::{Drawing, Figure, ImageGrid};
+use crate::figures::{ClassificationReport, ConfusionMatrix, Drawing, Figure, ImageGrid};
 use crate::model::diagram::Diagram;
 use crate::model::summary::Summary;
 use crate::shape::Shape;
@@ -122,7 +122,13 @@ macro_rules! show_by_drawing {
         }
     )* };
 }
-show_by_drawing!(Figure, ImageGrid, Drawing);
+show_by_drawing!(Figure, ImageGrid, Drawing, ConfusionMatrix);
+
+impl RichDisplay for ClassificationReport {
+    fn rich(&self) -> Rich {
+        self.to_rich()
+    }
+}
 
 /// Pointers show what they point to.
 macro_rules! show_by_target {
