@@ -54,8 +54,14 @@ pub enum Frame {
         ename: String,
         evalue: String,
         #[serde(default)]
-        traceback: Vec<String>,
+        causes: Vec<String>,
+        #[serde(default)]
+        file: String,
+        #[serde(default)]
+        line: u32,
     },
+    /// The process is about to die of a full stack.
+    StackOverflow,
     /// The cell waits for a line from the user.
     InputRequest {
         prompt: String,

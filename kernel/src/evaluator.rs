@@ -4,6 +4,7 @@
 //! outcomes so that the protocol is tested in milliseconds. Nothing here knows sockets
 //! or messages; [`crate::handlers::execute`] turns an [`Outcome`] into them.
 
+pub mod backtrace;
 pub mod cell_crate;
 pub mod diagnostics;
 pub mod evcxr;

@@ -12,6 +12,7 @@ use std::fmt::Debug;
 
 use crate::display::frames::Frame;
 use crate::display::{Rich, RichDisplay};
+use crate::question_mark;
 
 /// The value of a cell's last expression.
 pub struct Value<'a, T: ?Sized>(&'a T);
@@ -61,7 +62,7 @@ impl<T: Debug + ?Sized> ShowDebug for &Value<'_, T> {
 /// A failed `?` is about to end the cell.
 #[track_caller]
 pub fn report_error<'a, T: Into<Box<dyn StdError + 'a>>>(error: T) {
-    eprintln!("{}", error.into());
+    question_mark::report(error);
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 use crate::display::{flush, input};
 use crate::figures::font;
-use crate::panics;
 use crate::training::interrupt;
+use crate::{crash, panics};
 
 /// Raised with every change to these functions or to the display frames.
-const ABI_VERSION: u32 = 1;
+const ABI_VERSION: u32 = 2;
 
 /// Which version of this interface the library has.
 #[unsafe(no_mangle)]
@@ -26,6 +26,7 @@ pub extern "C" fn torchbook_child_start() {
     }
     font::register();
     panics::install();
+    crash::install();
     let handler: extern "C" fn(libc::c_int) = on_sigint;
     // SAFETY: the struct is plain data for which zero is a valid value (no flags, so no SA_RESTART:
     // a blocking system call returns), and the handler only stores to an atomic.

@@ -258,10 +258,15 @@ impl From<TchError> for Error {
     }
 }
 
-/// libtorch appends its C++ stack, dozens of lines that say nothing to the user.
-fn torch_message(text: &str) -> String {
+/// libtorch appends its C++ stack, dozens of lines that say nothing to the user, and tch says before
+/// that libtorch speaks, once or twice.
+pub(crate) fn torch_message(text: &str) -> String {
     let end = text.find("Exception raised from").unwrap_or(text.len());
-    text[..end].trim().to_owned()
+    let mut sentence = text[..end].trim();
+    while let Some(rest) = sentence.strip_prefix("Internal torch error: ") {
+        sentence = rest;
+    }
+    sentence.to_owned()
 }
 
 /// How many letters must be inserted, removed or replaced to make one name of the other

@@ -45,6 +45,7 @@
 #[doc(hidden)]
 pub mod cell_support;
 mod child;
+mod crash;
 mod data;
 mod device;
 mod display;
@@ -57,6 +58,7 @@ mod model;
 mod native;
 mod optimizers;
 mod panics;
+mod question_mark;
 mod random;
 mod regularizers;
 mod saving;

@@ -3,13 +3,15 @@
 //! Cells share libstd.so with this library, so one hook sees the panics of all of them. The
 //! kernel decides what becomes of the report: the error that ended the cell, if it did.
 
+use std::backtrace::Backtrace;
 use std::panic::{self, PanicHookInfo};
 
 use crate::display::frames::{Frame, frames_are_read};
+use crate::error::torch_message;
 
-/// Where libtorch's own backtrace begins in the text of its errors: it names functions of libtorch
-/// only, and hides the sentence that matters.
-const CPP_BACKTRACE: &str = "\nException raised from";
+/// How `unwrap` on an error of tch begins: what follows is libtorch's message, with its newlines
+/// escaped.
+const UNWRAPPED_TORCH: &str = "called `Result::unwrap()` on an `Err` value: Torch(\"";
 
 /// Installs the hook. Panics of the user's own threads are printed as always.
 pub(crate) fn install() {
@@ -23,6 +25,7 @@ pub(crate) fn install() {
                 message: &message(info),
                 file,
                 line,
+                backtrace: &Backtrace::force_capture().to_string(),
             }
             .emit();
         } else {
@@ -44,15 +47,17 @@ fn message(info: &PanicHookInfo<'_>) -> String {
     shortened(text)
 }
 
-/// The text without libtorch's backtrace. tch prints its errors with `{:?}`, which has escaped
-/// the newlines in them.
+/// The text without libtorch's backtrace, and of an unwrapped error of tch only what libtorch said.
 fn shortened(text: &str) -> String {
-    let escaped = CPP_BACKTRACE.replace('\n', "\\n");
-    let end = text
-        .find(CPP_BACKTRACE)
-        .or_else(|| text.find(&escaped))
-        .unwrap_or(text.len());
-    text[..end].to_owned()
+    match text.strip_prefix(UNWRAPPED_TORCH) {
+        Some(escaped) => {
+            let said = escaped.strip_suffix("\")").unwrap_or(escaped);
+            let said = said.replace("\\n", "\n").replace("\\\"", "\"");
+            format!("libtorch: {}", torch_message(&said))
+        }
+        None if text.contains("Exception raised from") => torch_message(text),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -61,8 +66,10 @@ mod tests {
 
     #[test]
     fn libtorchs_backtrace_is_cut_off() {
-        let tch = r#"called `Result::unwrap()` on an `Err` value: Torch("sizes differ\nException raised from f at x.cpp")"#;
-        assert!(shortened(tch).ends_with(r#"Torch("sizes differ"#));
-        assert_eq!(shortened("plain"), "plain");
+        let tch = r#"called `Result::unwrap()` on an `Err` value: Torch("sizes \"a\" differ\nException raised from f at x.cpp\nframe #0")"#;
+        assert_eq!(shortened(tch), "libtorch: sizes \"a\" differ");
+        let expected = "no weights: Torch(\"x\")\nException raised from f";
+        assert_eq!(shortened(expected), "no weights: Torch(\"x\")");
+        assert_eq!(shortened("plain\n"), "plain\n");
     }
 }

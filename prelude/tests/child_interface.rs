@@ -190,7 +190,7 @@ fn an_interrupt_is_taken_up_once_and_forgotten_by_the_next_cell() {
 #[test]
 fn the_interface_has_its_version_and_flushes_without_a_kernel() {
     let _alone = ALONE.lock();
-    assert_eq!(torchbook_abi_version(), 1);
+    assert_eq!(torchbook_abi_version(), 2);
     print!("no newline");
     torchbook_flush();
     // An answer that nobody has asked for is no harm.

@@ -14,7 +14,9 @@
 //! | `cells_analysis.rs` | completion and inspection of real code, also while a cell runs | real |
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
 //! | `cells_display.rs` | values and displays of cells | real |
+//! | `cells_errors.rs` | how failing cells are told, and what kills their process | real |
 //! | `shortcuts.rs` | what cells mean, however they are compiled | real |
+//! | `soak.rs` | several kernels, many cells, restarts | real |
 //!
 //! The scripted evaluator's instructions are listed in `kernel/src/evaluator/scripted.rs`.
 
@@ -24,6 +26,7 @@
 mod cells;
 mod cells_analysis;
 mod cells_display;
+mod cells_errors;
 mod client;
 mod execute;
 mod execute_options;
@@ -34,3 +37,4 @@ mod requests;
 mod requests_analysis;
 mod requests_history;
 mod shortcuts;
+mod soak;

@@ -30,8 +30,12 @@ pub struct CellRecord {
     pub panics: VecDeque<PanicReport>,
     /// A failed `?` ended the cell; holds what it printed.
     pub question_mark: Option<String>,
-    /// Error the prelude reported just before a failed `?`.
-    pub reported_error: Option<crate::evaluator::CellError>,
+    /// What the prelude reported just before a failed `?`.
+    pub reported_error: Option<ErrorReport>,
+    /// The process said that its stack was full.
+    pub stack_overflow: bool,
+    /// The cell closed its stdout, without which it cannot be run any further.
+    pub closed_stdout: bool,
     /// How the process ended, if it did.
     pub death: Option<Death>,
     /// Interrupts asked for since the cell began.
@@ -45,6 +49,17 @@ pub struct PanicReport {
     pub file: String,
     pub line: u32,
     pub backtrace: String,
+}
+
+/// An error of a failed `?`, as the prelude saw it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErrorReport {
+    pub ename: String,
+    pub evalue: String,
+    /// Messages of its causes, the nearest first.
+    pub causes: Vec<String>,
+    pub file: String,
+    pub line: u32,
 }
 
 /// How a cell process ended.
@@ -206,6 +221,14 @@ impl Hub {
         let mut state = self.lock();
         state.record.death = Some(death);
         state.child = None;
+    }
+
+    /// The cell has closed its stdout: ends its process.
+    pub(super) fn stdout_closed(&self, pidfd: &OwnedFd) {
+        self.lock().record.closed_stdout = true;
+        if let Err(error) = pidfd_send_signal(pidfd, Signal::KILL) {
+            tracing::debug!(%error, "the process without stdout is gone already");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

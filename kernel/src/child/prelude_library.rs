@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 /// Version of the interface this binary speaks.
-const ABI_VERSION: u32 = 1;
+const ABI_VERSION: u32 = 2;
 
 struct Functions {
     flush: unsafe extern "C" fn(),

@@ -5,10 +5,10 @@
 //! whose barriers came back on both streams: so when evcxr returns, everything the
 //! cell wrote has been published. When the child dies, what it had written still is.
 
-use super::hub::{Death, Hub, PanicReport};
+use super::hub::{Death, ErrorReport, Hub, PanicReport};
 use super::scanner::{Piece, Scanner};
 use crate::display::{Bundle, Frame};
-use crate::evaluator::{CellError, InputRefused, Output, StreamName};
+use crate::evaluator::{InputRefused, Output, StreamName};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 
 /// How long text may wait for more before it is published.
 const BATCH: Duration = Duration::from_millis(50);
+/// How long a process may take from closing its stdout to being dead: memory of many gigabytes is
+/// given back in between.
+const DYING: Duration = Duration::from_secs(1);
 /// Text beyond this is published at once.
 const BATCH_BYTES: usize = 64 * 1024;
 /// Longest wait for a flush: a cell that keeps std's stdout locked must not hang the kernel.
@@ -101,7 +104,14 @@ impl Reader {
             }
             let died = !fds[0].revents().is_empty();
             drop(fds);
-            stdout_open &= self.read(StreamName::Stdout);
+            if stdout_open && !self.read(StreamName::Stdout) {
+                stdout_open = false;
+                // What evcxr's loop says in the process goes this way: it would be waited for in
+                // vain.
+                if !died && !self.dies_by_itself() {
+                    self.hub.stdout_closed(&self.pidfd);
+                }
+            }
             stderr_open &= self.read(StreamName::Stderr);
             if died {
                 self.bury();
@@ -109,6 +119,14 @@ impl Reader {
             }
             self.keep_deadlines();
         }
+    }
+
+    /// Whether the process that has closed its stdout is about to end: one that dies closes it
+    /// first.
+    fn dies_by_itself(&self) -> bool {
+        let patience = Timespec::try_from(DYING).unwrap_or_default();
+        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        poll(&mut fds, Some(&patience)).is_ok_and(|ready| ready > 0)
     }
 
     /// The next moment something must happen without new input.
@@ -236,16 +254,21 @@ impl Reader {
             Frame::Error {
                 ename,
                 evalue,
-                traceback,
+                causes,
+                file,
+                line,
             } => {
-                let error = CellError {
+                let report = ErrorReport {
                     ename,
                     evalue,
-                    traceback,
+                    causes,
+                    file,
+                    line,
                 };
                 self.hub
-                    .with_record(|record| record.reported_error = Some(error));
+                    .with_record(|record| record.reported_error = Some(report));
             }
+            Frame::StackOverflow => self.hub.with_record(|record| record.stack_overflow = true),
             Frame::InputRequest { prompt, password } => self.input(prompt, password),
             Frame::Barrier { id } => self.barrier_seen(name, id),
         }
@@ -290,8 +313,17 @@ impl Reader {
         self.tell_evcxr(line);
     }
 
-    /// A failed `?` has just printed its error on stderr: that text becomes the error's.
+    /// A failed `?` ends the cell. Where the prelude has not reported it, evcxr's code has just
+    /// printed it on stderr: that text becomes the error's.
     fn question_mark(&mut self) {
+        if self
+            .hub
+            .with_record(|record| record.reported_error.is_some())
+        {
+            self.hub
+                .with_record(|record| record.question_mark = Some(String::new()));
+            return;
+        }
         self.read(StreamName::Stderr);
         let message = if self.pending_name == StreamName::Stderr {
             self.pending_since = None;

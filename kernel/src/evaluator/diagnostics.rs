@@ -3,8 +3,8 @@
 //!
 //! [`super::evcxr`] decides which kind of error a cell ended with; this module only words it.
 
-use super::CellError;
-use crate::child::hub::PanicReport;
+use super::{CellError, backtrace};
+use crate::child::hub::{ErrorReport, PanicReport};
 use ::evcxr::CompilationError;
 use std::fmt::Write;
 
@@ -13,8 +13,17 @@ const BLUE: &str = "\u{1b}[1;34m";
 const GREEN: &str = "\u{1b}[1;32m";
 const BOLD: &str = "\u{1b}[1m";
 const RESET: &str = "\u{1b}[0m";
-/// Longer panic backtraces help nobody in a notebook.
-const BACKTRACE_LINES: usize = 40;
+/// Where evcxr's crate of a cell has its code.
+const CELL_FILE: &str = "src/lib.rs";
+const WHAT_IS_LEFT: &str =
+    "Variables of earlier cells are still there; those this cell defined or took over are not.";
+
+/// A cell, and the crate that evcxr has made of it.
+pub struct CellSource<'a> {
+    pub code: &'a str,
+    pub generated: &'a str,
+    pub execution_count: usize,
+}
 
 /// All errors of a cell that did not compile, as one.
 pub fn compile_errors(
@@ -76,43 +85,45 @@ pub fn compile_errors(
     }
 }
 
-/// A panic that ended a cell.
-pub fn panic(
-    report: &PanicReport,
-    code: &str,
-    generated: &str,
-    execution_count: usize,
-) -> CellError {
+/// A panic that ended a cell. One inside a library is followed back to the cell's line.
+pub fn panic(report: &PanicReport, source: &CellSource) -> CellError {
     let mut traceback = vec![format!("{RED}thread panicked{RESET}: {}", report.message)];
-    match cell_line(report, code, generated) {
-        Some(line) => traceback.extend(snippet(
-            code,
-            execution_count,
-            &[Label {
-                line,
-                column: 1,
-                end_line: line,
-                end_column: code.lines().nth(line - 1).map_or(1, |l| l.chars().count()) + 1,
-                text: String::new(),
-                primary: true,
-            }],
-        )),
-        None if !report.file.is_empty() => {
-            traceback.push(format!("  at {}:{}", report.file, report.line))
-        }
-        None => {}
+    let own = source.line(&report.file, report.line);
+    if own.is_none() && !report.file.is_empty() {
+        traceback.push(format!("  at {}:{}", report.file, report.line));
     }
-    let backtrace: Vec<&str> = report.backtrace.lines().take(BACKTRACE_LINES).collect();
-    if !backtrace.is_empty() {
-        traceback.push(backtrace.join("\n"));
+    let line = own.or_else(|| {
+        let (file, line) = backtrace::place(&report.backtrace, CELL_FILE)?;
+        source.line(file, line)
+    });
+    if let Some(line) = line {
+        traceback.extend(source.marked(line));
     }
-    traceback.push(
-        "Variables of earlier cells are still there; those this cell defined or took over are not."
-            .into(),
-    );
+    traceback.extend(backtrace::of_users_code(&report.backtrace));
+    traceback.push(WHAT_IS_LEFT.into());
     CellError {
         ename: "Panic".into(),
         evalue: report.message.clone(),
+        traceback,
+    }
+}
+
+/// A failed `?` that ended a cell, with its causes.
+pub fn failed_question_mark(report: &ErrorReport, source: &CellSource) -> CellError {
+    let mut traceback = vec![format!("{RED}{}{RESET}: {}", report.ename, report.evalue)];
+    traceback.extend(
+        report
+            .causes
+            .iter()
+            .map(|cause| format!("  {BLUE}caused by{RESET}: {cause}")),
+    );
+    if let Some(line) = source.line(&report.file, report.line) {
+        traceback.extend(source.marked(line));
+    }
+    traceback.push(WHAT_IS_LEFT.into());
+    CellError {
+        ename: report.ename.clone(),
+        evalue: report.evalue.clone(),
         traceback,
     }
 }
@@ -128,24 +139,45 @@ pub fn question_mark(message: &str) -> CellError {
         .with_line("Variables of earlier cells are still there; those this cell defined are not.")
 }
 
-/// The line of the cell a panic came from: the generated crate holds the cell's lines
-/// unchanged, so the text of the line leads back to it.
-fn cell_line(report: &PanicReport, code: &str, generated: &str) -> Option<usize> {
-    if !report.file.ends_with("src/lib.rs") || report.line == 0 {
-        return None;
+impl CellSource<'_> {
+    /// The cell's line for a place in the generated crate, which holds the cell's lines unchanged:
+    /// the text of the line leads back to it.
+    fn line(&self, file: &str, line: u32) -> Option<usize> {
+        if !file.ends_with(CELL_FILE) || line == 0 {
+            return None;
+        }
+        let at = line as usize - 1;
+        let wanted = self.generated.lines().nth(at)?.trim();
+        let same = |line: &&str| line.trim() == wanted;
+        // Equal lines come in the same order here and there.
+        let nth = self.generated.lines().take(at).filter(same).count();
+        let candidates: Vec<usize> = self
+            .code
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.trim() == wanted)
+            .map(|(i, _)| i + 1)
+            .collect();
+        candidates.get(nth).or(candidates.last()).copied()
     }
-    let at = report.line as usize - 1;
-    let panicked = generated.lines().nth(at)?.trim();
-    let same = |line: &&str| line.trim() == panicked;
-    // Equal lines come in the same order here and there.
-    let nth = generated.lines().take(at).filter(same).count();
-    let candidates: Vec<usize> = code
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| line.trim() == panicked)
-        .map(|(i, _)| i + 1)
-        .collect();
-    candidates.get(nth).or(candidates.last()).copied()
+
+    /// A line of the cell, underlined.
+    fn marked(&self, line: usize) -> Vec<String> {
+        let characters = self
+            .code
+            .lines()
+            .nth(line - 1)
+            .map_or(1, |l| l.chars().count());
+        let label = Label {
+            line,
+            column: 1,
+            end_line: line,
+            end_column: characters + 1,
+            text: String::new(),
+            primary: true,
+        };
+        snippet(self.code, self.execution_count, &[label])
+    }
 }
 
 /// A range of the cell that has something said about it; 1-based, end exclusive.
@@ -254,7 +286,12 @@ mod tests {
             ..Default::default()
         };
         let generated = "mod x {}\nfn run() {\nlet a = 1;\npanic!(\"boom\");\n}";
-        let error = panic(&report, "let a = 1;\npanic!(\"boom\");", generated, 3);
+        let source = CellSource {
+            code: "let a = 1;\npanic!(\"boom\");",
+            generated,
+            execution_count: 3,
+        };
+        let error = panic(&report, &source);
         assert_eq!(error.evalue, "boom");
         assert!(
             plain(&error.traceback).contains("cell [3], line 2"),
@@ -270,6 +307,35 @@ mod tests {
             line: 9,
             ..Default::default()
         };
-        assert!(plain(&panic(&report, "f()", "f()", 1).traceback).contains("at /x/tensor.rs:9"));
+        let source = CellSource {
+            code: "f()",
+            generated: "f()",
+            execution_count: 1,
+        };
+        assert!(plain(&panic(&report, &source).traceback).contains("at /x/tensor.rs:9"));
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_its_line() {
+        let report = ErrorReport {
+            ename: "ParseIntError".into(),
+            evalue: "no number".into(),
+            causes: vec!["empty".into()],
+            file: "/folder/src/lib.rs".into(),
+            line: 2,
+        };
+        let source = CellSource {
+            code: "parse()?;",
+            generated: "fn run() {\nparse()?;\n}",
+            execution_count: 4,
+        };
+        let error = failed_question_mark(&report, &source);
+        let traceback = plain(&error.traceback);
+        assert_eq!(
+            (&*error.ename, &*error.evalue),
+            ("ParseIntError", "no number")
+        );
+        assert!(traceback.contains("caused by: empty"), "{traceback}");
+        assert!(traceback.contains("cell [4], line 1"), "{traceback}");
     }
 }

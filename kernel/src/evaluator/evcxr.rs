@@ -4,6 +4,7 @@
 //! writes goes through [`crate::child`]. This file starts evcxr in its folder, gives it
 //! cells, and says how each ended.
 
+use super::diagnostics::CellSource;
 use super::{
     CellError, CellIo, Evaluator, Interrupter, Outcome, Output, Shown, StreamName, diagnostics,
 };
@@ -189,19 +190,25 @@ impl EvcxrEvaluator {
         code: &str,
         count: usize,
     ) -> Outcome {
-        if record.panicked {
-            let report = record.panics.into_iter().last().unwrap_or_default();
+        if record.panicked || record.question_mark.is_some() {
             let generated = self
                 .context
                 .as_ref()
                 .and_then(|c| c.last_source().ok())
                 .unwrap_or_default();
-            return Err(diagnostics::panic(&report, code, &generated, count));
-        }
-        if let Some(message) = record.question_mark {
-            return Err(record
-                .reported_error
-                .unwrap_or_else(|| diagnostics::question_mark(&message)));
+            let source = CellSource {
+                code,
+                generated: &generated,
+                execution_count: count,
+            };
+            return Err(match (record.question_mark, record.reported_error) {
+                (Some(_), Some(report)) => diagnostics::failed_question_mark(&report, &source),
+                (Some(message), None) => diagnostics::question_mark(&message),
+                (None, _) => {
+                    let report = record.panics.into_iter().last().unwrap_or_default();
+                    diagnostics::panic(&report, &source)
+                }
+            });
         }
         if !outputs.content_by_mime_type.is_empty() {
             let data: Bundle = outputs
@@ -312,6 +319,14 @@ fn commands(context: &mut CommandContext) -> Vec<Command> {
 /// The cell's process is gone, and its variables with it.
 fn process_died(record: &CellRecord, variables: &[String]) -> CellError {
     let how = match record.death {
+        _ if record.stack_overflow => {
+            "stack overflow in the cell process: a function calls itself too often, or keeps too much on the stack"
+                .to_owned()
+        }
+        _ if record.closed_stdout => {
+            "the cell closed its standard output, without which cells cannot run; its process was ended"
+                .to_owned()
+        }
         Some(Death::Exited(code)) => format!("the cell process ended with exit status {code}"),
         Some(Death::Killed(libc::SIGKILL)) if record.interrupts > 1 => {
             "the cell did not react to the interrupt and was stopped".to_owned()

@@ -32,6 +32,15 @@ pub(crate) enum Frame<'a> {
         message: &'a str,
         file: &'a str,
         line: u32,
+        backtrace: &'a str,
+    },
+    /// A failed `?` that ends the cell.
+    Error {
+        name: &'a str,
+        message: &'a str,
+        causes: &'a [String],
+        file: &'a str,
+        line: u32,
     },
     /// Asks the user for a line; the answer comes through `torchbook_input_reply`.
     InputRequest { prompt: &'a str, password: bool },
@@ -76,8 +85,18 @@ impl Frame<'_> {
                 message,
                 file,
                 line,
+                backtrace,
             } => {
-                json!({"frame": "panic", "message": message, "file": file, "line": line})
+                json!({"frame": "panic", "message": message, "file": file, "line": line, "backtrace": backtrace})
+            }
+            Frame::Error {
+                name,
+                message,
+                causes,
+                file,
+                line,
+            } => {
+                json!({"frame": "error", "ename": name, "evalue": message, "causes": causes, "file": file, "line": line})
             }
             Frame::InputRequest { prompt, password } => {
                 json!({"frame": "input_request", "prompt": prompt, "password": password})
@@ -91,7 +110,7 @@ impl Frame<'_> {
                 format!("{}\n", rich.as_text())
             }
             Frame::Clear { .. } => String::new(),
-            Frame::Panic { message, .. } => format!("{message}\n"),
+            Frame::Panic { message, .. } | Frame::Error { message, .. } => format!("{message}\n"),
             Frame::InputRequest { prompt, .. } => (*prompt).to_owned(),
         }
     }
