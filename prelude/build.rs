@@ -14,8 +14,7 @@ use std::{env, fs};
 ///
 /// Every entry has a wildcard: a plain name must exist in every target that links, and test
 /// binaries do not pull every symbol in.
-const EXPORTED: &str =
-    "{ global: at_*; atc_*; atg_*; atm_*; ato_*; ats_*; get_and_reset_last_err*; torchbook_*; };\n";
+const EXPORTED: &str = "{ global: at_*; atc_*; atg_*; atm_*; ato_*; ats_*; get_and_reset_last_err*; torchbook_*; mkl_serv_intel_cpu_true*; };\n";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

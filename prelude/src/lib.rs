@@ -54,6 +54,7 @@ mod figures;
 mod initializers;
 mod losses;
 mod metrics;
+pub mod mixed_precision;
 mod model;
 mod native;
 mod optimizers;

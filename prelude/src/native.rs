@@ -1,10 +1,11 @@
 //! The calls of libtorch that tch does not bind, through `native/torchbook_native.cpp`.
 //!
-//! Every `unsafe` call into that file is here; the optimizers call [`fused_adam`].
+//! Every `unsafe` call into that file is here; the optimizers call [`fused_adam`], `mixed_precision.rs`
+//! [`Autocast`].
 
 use std::ffi::{CStr, c_char};
 
-use tch::{TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 
 use crate::Result;
 use crate::optimizers::Moment;
@@ -14,6 +15,8 @@ type CTensor = torch_sys::C_tensor;
 
 unsafe extern "C" {
     fn torchbook_native_free(text: *mut c_char);
+    fn torchbook_native_autocast_begin(cuda: bool, nested: *mut bool) -> *mut c_char;
+    fn torchbook_native_autocast_end(cuda: bool, nested: bool) -> *mut c_char;
     fn torchbook_native_fused_adam(
         parameter: *const CTensor,
         gradient: *const CTensor,
@@ -26,6 +29,48 @@ unsafe extern "C" {
         beta_2: f64,
         epsilon: f64,
     ) -> *mut c_char;
+}
+
+/// Matrix products and convolutions of this thread in bfloat16, until it is dropped.
+pub(crate) struct Autocast {
+    cuda: bool,
+    /// Whether it was in force before.
+    nested: bool,
+}
+
+impl Autocast {
+    /// On this device.
+    ///
+    /// # Errors
+    /// [`Error::Torch`](crate::Error::Torch), never in practice.
+    pub(crate) fn to_bfloat16(device: Device) -> Result<Self> {
+        let cuda = matches!(device, Device::Cuda(_));
+        let mut nested = false;
+        // SAFETY: changes settings of this thread; `nested` lives through the call.
+        checked(unsafe { torchbook_native_autocast_begin(cuda, &mut nested) })?;
+        Ok(Autocast { cuda, nested })
+    }
+}
+
+impl Drop for Autocast {
+    fn drop(&mut self) {
+        // SAFETY: as above. An error here could only be one of the beginning.
+        let _ = checked(unsafe { torchbook_native_autocast_end(self.cuda, self.nested) });
+    }
+}
+
+/// The error that a call has returned, if any.
+fn checked(error: *mut c_char) -> Result<()> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: a text of strdup's, read once and given back once.
+    let message = unsafe {
+        let message = CStr::from_ptr(error).to_string_lossy().into_owned();
+        torchbook_native_free(error);
+        message
+    };
+    Err(TchError::Torch(message).into())
 }
 
 /// The averages that Adam keeps of one parameter.
@@ -69,22 +114,25 @@ pub(crate) fn fused_adam(
             epsilon,
         )
     };
-    if error.is_null() {
-        return Ok(());
-    }
-    // SAFETY: a text of strdup's, read once and given back once.
-    let message = unsafe {
-        let message = CStr::from_ptr(error).to_string_lossy().into_owned();
-        torchbook_native_free(error);
-        message
-    };
-    Err(TchError::Torch(message).into())
+    checked(error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
+    use tch::Kind;
+
+    unsafe extern "C" {
+        fn torchbook_native_mkl_has_asked() -> bool;
+    }
+
+    #[test]
+    fn mkl_asks_us_about_the_processor() {
+        let matrix = Tensor::rand([64, 64], (Kind::Float, Device::Cpu));
+        let _ = matrix.matmul(&matrix);
+        // SAFETY: reads a flag.
+        assert!(unsafe { torchbook_native_mkl_has_asked() });
+    }
 
     #[test]
     fn tensors_that_do_not_fit_are_an_error() {

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use crate::mixed_precision;
+
 static COUNTS: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
 
 /// The next free name for a class: `Conv2D` gives `conv2d`, then `conv2d_1`.
@@ -21,7 +23,7 @@ pub(crate) fn next_name(class: &str) -> String {
 }
 
 /// Starts the numbering of layers and models again, so that a cell that is run again gets the same
-/// names.
+/// names, and goes back to 32 bits (see [`mixed_precision`](crate::mixed_precision)).
 ///
 /// ```
 /// use torchbook::*;
@@ -41,6 +43,7 @@ pub fn clear_session() {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clear();
+    mixed_precision::reset();
 }
 
 /// As Keras's `to_snake_case`: `Conv2D` becomes `conv2d`, `BatchNormalization`

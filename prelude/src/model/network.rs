@@ -16,7 +16,7 @@ use super::layers::ModelOutput;
 use super::summary::Summary;
 use super::weight::Weight;
 use crate::training::compile::TrainingState;
-use crate::{Error, Mode, Result, Shape, TensorExt};
+use crate::{Error, Mode, Result, Shape, TensorExt, mixed_precision};
 
 /// Something with weights that computes outputs from inputs: a model.
 ///
@@ -186,7 +186,7 @@ pub trait Network: Send {
     /// As [`checked_inputs`](Network::checked_inputs) and
     /// [`forward_to_logits`](Network::forward_to_logits).
     fn compute(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<Tensor>> {
-        self.forward_to_logits(&self.checked_inputs(inputs)?, mode)?
+        mixed_precision::forward(self, &self.checked_inputs(inputs)?, mode)?
             .iter()
             .map(ModelOutput::activated)
             .collect()

@@ -7,6 +7,7 @@ use tch::Tensor;
 use super::history::History;
 use crate::losses::{IntoLoss, Loss};
 use crate::metrics::{IntoMetrics, Metric, MetricState};
+use crate::mixed_precision::Policy;
 use crate::model::layers::ModelOutput;
 use crate::model::network::Network;
 use crate::optimizers::{IntoOptimizer, Optimizer};
@@ -17,6 +18,7 @@ use crate::{Error, Result, Shape};
 pub struct TrainingState {
     pub(crate) compiled: Option<Compiled>,
     pub(crate) history: History,
+    pub(crate) policy: Policy,
     /// Of the shuffling of the last `fit`, for one that continues it.
     pub(crate) seed: Option<u32>,
 }

@@ -7,7 +7,7 @@ use super::compile::{Compiled, compiled};
 use super::interrupt;
 use super::logs::Logs;
 use crate::model::network::Network;
-use crate::{Error, Mode, Result};
+use crate::{Error, Mode, Result, mixed_precision};
 
 /// Means over samples do not depend on it, and larger batches than Keras's 32 are faster.
 const BATCH_SIZE: usize = 256;
@@ -70,7 +70,7 @@ pub(crate) fn measure(
         interrupt::check()?;
         let batch = data.get(index, None)?;
         let inputs = model.checked_inputs(&batch.x)?;
-        let outputs = model.forward_to_logits(&inputs, Mode::Evaluate)?;
+        let outputs = mixed_precision::forward(model, &inputs, Mode::Evaluate)?;
         let loss = compiled
             .mean_loss(&batch.y, &outputs, batch.weights.as_ref())?
             .f_mul_scalar(batch.length)?;

@@ -6,7 +6,7 @@ use super::batches::Batch;
 use super::compile::Compiled;
 use crate::model::layers::ModelOutput;
 use crate::model::network::Network;
-use crate::{Mode, Result};
+use crate::{Mode, Result, mixed_precision};
 
 /// What a step leaves behind for metrics and display; nothing in it holds on to the graph of
 /// gradients.
@@ -29,7 +29,8 @@ pub(crate) fn train_on_batch(
     // of the user's panics.
     let _restored = tch::no_grad_guard();
     tch::with_grad(|| {
-        let outputs = model.forward_to_logits(&model.checked_inputs(&batch.x)?, Mode::Train)?;
+        let outputs =
+            mixed_precision::forward(model, &model.checked_inputs(&batch.x)?, Mode::Train)?;
         let mut loss = compiled.mean_loss(&batch.y, &outputs, batch.weights.as_ref())?;
         if let Some(penalty) = model.penalty()? {
             loss = loss.f_add(&penalty)?;
