@@ -5,6 +5,7 @@ use crate::notebook::{self, KernelLaunch, RunOptions, TestOptions};
 use crate::setup::{self, Environment, Reporter};
 use anyhow::Context;
 use clap::Args;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,6 +47,15 @@ pub struct TestArguments {
     /// Seconds one cell may run.
     #[arg(long, value_name = "S", value_parser = seconds)]
     timeout: Option<Duration>,
+    /// Execute so many notebooks at a time, each with its share of the cores.
+    #[arg(long, value_name = "N", default_value = "1")]
+    parallel: NonZeroUsize,
+    /// Write the results as JUnit XML, for CI services.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the results as an HTML page, with pictures that differ side by side.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -77,6 +87,9 @@ pub fn test(arguments: TestArguments) -> anyhow::Result<ExitCode> {
         paths: arguments.paths,
         update: arguments.update,
         timeout: arguments.timeout,
+        parallel: arguments.parallel,
+        junit: arguments.junit,
+        report: arguments.report,
         kernel: KernelLaunch::of_this_program()?,
     };
     options.check().map_err(told)?;

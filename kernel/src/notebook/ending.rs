@@ -81,6 +81,17 @@ impl Ending {
         }
     }
 
+    /// The cell in which it ended, if it did so before the last one's end.
+    pub(super) fn cell(&self) -> Option<&CellLabel> {
+        match self {
+            Ending::Completed | Ending::Interrupted { cell: None } => None,
+            Ending::CellRaised { cell, .. }
+            | Ending::TimedOut { cell, .. }
+            | Ending::Interrupted { cell: Some(cell) }
+            | Ending::KernelLost { cell, .. } => Some(cell),
+        }
+    }
+
     /// What happened, in a line or with a traceback; `None` if all went well.
     pub(super) fn problem(&self) -> Option<String> {
         Some(match self {

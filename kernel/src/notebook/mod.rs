@@ -15,17 +15,20 @@ mod execute;
 mod heartbeat;
 mod image;
 mod interrupts;
+mod junit;
 mod layout;
 mod message;
 mod outputs;
 mod process;
 mod progress;
 mod regression;
+mod report;
 mod run;
 #[cfg(test)]
 mod scripted_kernel;
 mod start;
 mod terminal;
+mod tested;
 mod transcript;
 mod upgrade;
 

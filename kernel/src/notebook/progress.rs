@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,12 +16,20 @@ use super::ending::CellLabel;
 use super::terminal::without_escapes;
 use super::transcript;
 
+/// Where text goes: shared by the displays of notebooks that are executed side by side.
+type Writer = Arc<Mutex<dyn Write + Send>>;
+
 /// The display of one command.
 pub(super) struct Progress {
     /// The live line, if stderr is a terminal.
     bar: Option<ProgressBar>,
-    err: Box<dyn Write + Send>,
-    out: Box<dyn Write + Send>,
+    err: Writer,
+    out: Writer,
+    has_colours: bool,
+    /// Whether other notebooks are executed at the same time.
+    is_beside_others: bool,
+    /// Which of them a line is about.
+    name: String,
     /// Whether the cells' text goes to `out`.
     shows_outputs: bool,
     total: usize,
@@ -42,23 +52,21 @@ impl Progress {
         });
         Self::new(
             bar,
-            Box::new(io::stderr()),
-            Box::new(io::stdout()),
+            Arc::new(Mutex::new(io::stderr())),
+            Arc::new(Mutex::new(io::stdout())),
             shows_outputs,
         )
     }
 
-    fn new(
-        bar: Option<ProgressBar>,
-        err: Box<dyn Write + Send>,
-        out: Box<dyn Write + Send>,
-        shows_outputs: bool,
-    ) -> Self {
+    fn new(bar: Option<ProgressBar>, err: Writer, out: Writer, shows_outputs: bool) -> Self {
         let since = Instant::now();
         Progress {
+            has_colours: bar.is_some(),
             bar,
             err,
             out,
+            is_beside_others: false,
+            name: String::new(),
             shows_outputs,
             total: 0,
             cell: None,
@@ -74,12 +82,32 @@ impl Progress {
         out: impl Write + Send + 'static,
         shows_outputs: bool,
     ) -> Self {
-        Self::new(None, Box::new(err), Box::new(out), shows_outputs)
+        let (err, out) = (Arc::new(Mutex::new(err)), Arc::new(Mutex::new(out)));
+        Self::new(None, err, out, shows_outputs)
+    }
+
+    /// A display for a notebook that is executed beside others: plain lines that name it, since
+    /// several live lines would fight for one terminal.
+    pub(super) fn beside_others(&self) -> Self {
+        Progress {
+            has_colours: self.has_colours,
+            is_beside_others: true,
+            ..Self::new(None, self.err.clone(), self.out.clone(), self.shows_outputs)
+        }
+    }
+
+    /// This notebook is next: said once, or at the beginning of each line where there are others.
+    pub(super) fn begins(&mut self, notebook: &Path) {
+        let name = notebook.display().to_string();
+        match self.is_beside_others {
+            true => self.name = name,
+            false => self.note(&name),
+        }
     }
 
     /// Whether the reader's terminal shows colours.
     pub(super) fn has_colours(&self) -> bool {
-        self.bar.is_some()
+        self.has_colours
     }
 
     /// How often this display wants to be told what is going on.
@@ -134,11 +162,13 @@ impl Progress {
     /// Writes a line that stays, on stderr.
     pub(super) fn note(&mut self, line: &str) {
         self.last_line_at = Some(Instant::now());
-        let err = &mut self.err;
-        let mut write = || {
-            // Nobody can be told that stderr is closed.
-            let _ = writeln!(err, "{line}").and_then(|()| err.flush());
+        let name = &self.name;
+        let line = match name.is_empty() {
+            true => format!("{line}\n"),
+            false => format!("{name}  {line}\n"),
         };
+        // Nobody can be told that stderr is closed.
+        let write = || write_whole(&self.err, &line);
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),
@@ -154,11 +184,8 @@ impl Progress {
 
     /// Writes text on stdout.
     pub(super) fn print(&mut self, text: &str) {
-        let out = &mut self.out;
-        let mut write = || {
-            // A closed pipe (`| head`) must not end a training run.
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        };
+        // A closed pipe (`| head`) must not end a training run.
+        let write = || write_whole(&self.out, text);
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),
@@ -195,6 +222,14 @@ impl Progress {
         }
         line
     }
+}
+
+/// Writes a text at once, so that those of other displays stand before or after it.
+fn write_whole(writer: &Writer, text: &str) {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = writer
+        .write_all(text.as_bytes())
+        .and_then(|()| writer.flush());
 }
 
 /// `0.4 s`, `12 s`, `3 min 05 s`.
@@ -280,6 +315,20 @@ mod tests {
             assert_eq!(out.text(), expected);
             assert!(err.text().starts_with("[3/3]") && err.text().ends_with("fit()?;  | failed\n"));
         }
+    }
+
+    #[test]
+    fn lines_of_notebooks_side_by_side_name_theirs() {
+        let err = Page::default();
+        let progress = Progress::plain(err.clone(), io::sink(), false);
+        for name in ["a.ipynb", "b.ipynb"] {
+            let mut beside = progress.beside_others();
+            beside.begins(Path::new(name));
+            beside.note("[3/3] let history = fit()?;");
+        }
+        let expected = "a.ipynb  [3/3] let history = fit()?;\n\
+                        b.ipynb  [3/3] let history = fit()?;\n";
+        assert_eq!(err.text(), expected);
     }
 
     #[test]

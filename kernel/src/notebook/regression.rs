@@ -1,24 +1,35 @@
 //! `torchbook test`: executes notebooks and compares the outputs with the stored ones.
 //!
-//! Which cells are compared how is [`super::checks`]'s, the comparing [`super::compare`]'s.
+//! Here the notebooks are shared out and the results told; `worker.rs` tests one. Files with the
+//! results are written by [`super::junit`] and [`super::report`].
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+mod worker;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, Instant};
 
-use super::checks::Checks;
+use tokio::task::JoinSet;
+
 use super::client::Patience;
-use super::compare::compare;
 use super::discover::find_notebooks;
-use super::document::{CodeCell, Notebook, check_writable};
-use super::ending::{CellLabel, Ending};
+use super::document::check_writable;
 use super::error::Error;
-use super::execute::{Execution, Settings, execute, is_skipped};
+use super::execute::Settings;
 use super::interrupts::Interrupts;
+use super::junit;
 use super::process::KernelLaunch;
 use super::progress::{Progress, counted, duration};
-use super::run::{Outcome, folder_of, read_for_this_kernel};
-use super::terminal::without_escapes;
+use super::report;
+use super::run::Outcome;
+use super::tested::{Problem, Tested};
+use worker::{Work, Worker};
+
+/// The variable that OpenMP, and so libtorch, takes its number of threads from.
+const THREADS: &str = "OMP_NUM_THREADS";
 
 /// What `torchbook test` was told to do.
 #[derive(Debug, Clone)]
@@ -29,6 +40,13 @@ pub struct TestOptions {
     pub update: bool,
     /// How long one cell may run.
     pub timeout: Option<Duration>,
+    /// How many notebooks are executed at a time. If there are several, each gets its share of the
+    /// cores: threads of two that want all of them slow each other down many times.
+    pub parallel: NonZeroUsize,
+    /// Where the results go as JUnit XML.
+    pub junit: Option<PathBuf>,
+    /// Where the results go as an HTML page.
+    pub report: Option<PathBuf>,
     /// The kernel.
     pub kernel: KernelLaunch,
 }
@@ -41,6 +59,9 @@ impl TestOptions {
     /// # Errors
     /// As [`test`].
     pub fn check(&self) -> Result<(), Error> {
+        for path in [&self.junit, &self.report].into_iter().flatten() {
+            check_writable(path)?;
+        }
         self.notebooks().map(drop)
     }
 
@@ -51,67 +72,72 @@ impl TestOptions {
         }
         Ok(notebooks)
     }
+
+    /// The kernel, with its share of the cores where it is not alone.
+    fn kernel_of(&self, workers: usize, cores: usize) -> KernelLaunch {
+        let mut kernel = self.kernel.clone();
+        if workers > 1 {
+            let threads = (cores / workers).max(1).to_string();
+            kernel.environment.push((THREADS.into(), threads.into()));
+        }
+        kernel
+    }
 }
 
 /// Executes notebooks and compares their outputs with the stored ones, or replaces these.
 ///
 /// # Errors
-/// If a path given does not exist or holds no notebooks. A notebook that cannot be read or
-/// executed is a failed one: the others are tested all the same.
+/// If a path given does not exist or holds no notebooks, and if the results cannot be written. A
+/// notebook that cannot be read or executed is a failed one: the others are tested all the same.
 pub async fn test(options: TestOptions) -> Result<Outcome, Error> {
-    let mut progress = Progress::on_terminal(false);
-    let mut interrupts = Interrupts::from_signals();
-    test_with(options, Patience::default(), &mut interrupts, &mut progress).await
+    let progress = Progress::on_terminal(false);
+    let interrupts = Interrupts::from_signals();
+    test_with(options, Patience::default(), interrupts, progress).await
 }
 
 async fn test_with(
     options: TestOptions,
     patience: Patience,
-    interrupts: &mut Interrupts,
-    progress: &mut Progress,
+    interrupts: Interrupts,
+    mut progress: Progress,
 ) -> Result<Outcome, Error> {
-    let notebooks = options.notebooks()?;
     let start = Instant::now();
-    let settings = Settings {
-        launch: options.kernel,
-        timeout: options.timeout,
-        allow_errors: false,
-        record_timing: false,
-        patience,
-    };
-    let mut test = Test {
-        settings,
+    let paths = options.notebooks()?;
+    let workers = options.parallel.get().min(paths.len());
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let work = Arc::new(Work {
+        settings: Settings {
+            launch: options.kernel_of(workers, cores),
+            timeout: options.timeout,
+            allow_errors: false,
+            record_timing: false,
+            patience,
+        },
         is_update: options.update,
-        interrupts,
-        progress,
+        paths,
+        next: AtomicUsize::new(0),
+        is_stopped: AtomicBool::new(false),
+    });
+    let results = if workers > 1 {
+        side_by_side(&work, workers, interrupts, &progress).await
+    } else {
+        let mut worker = Worker {
+            work,
+            interrupts,
+            progress,
+        };
+        let results = worker.run().await;
+        progress = worker.progress;
+        results
     };
-    let (mut passed, mut failed) = (0, 0);
-    for path in &notebooks {
-        let notebook_start = Instant::now();
-        let result = test
-            .test_notebook(path)
-            .await
-            .unwrap_or_else(|error| Tested {
-                // The error names the notebook, and so does the line it goes to.
-                problems: vec![
-                    error
-                        .to_string()
-                        .replace(&format!("{}: ", path.display()), ""),
-                ],
-                ..Tested::default()
-            });
-        test.progress.finish();
-        test.report(path, &result, notebook_start.elapsed());
-        if result.is_interrupted {
-            test.progress.print("test result: interrupted\n");
-            return Ok(Outcome::Interrupted);
-        }
-        if result.problems.is_empty() {
-            passed += 1
-        } else {
-            failed += 1
-        }
+    write_file(&options.junit, || junit::to_xml(&results))?;
+    write_file(&options.report, || report::to_html(&results))?;
+    if results.iter().any(|result| result.is_interrupted) {
+        progress.print("test result: interrupted\n");
+        return Ok(Outcome::Interrupted);
     }
+    let passed = results.iter().filter(|result| result.is_ok()).count();
+    let failed = results.len() - passed;
     let (word, outcome) = match failed {
         0 => ("ok", Outcome::Passed),
         _ => ("FAILED", Outcome::Failed),
@@ -119,180 +145,62 @@ async fn test_with(
     let took = duration(start.elapsed());
     let passed = counted(passed, "notebook");
     let summary = format!("test result: {word}. {passed} passed, {failed} failed, in {took}\n");
-    test.progress.print(&summary);
+    progress.print(&summary);
     Ok(outcome)
 }
 
-/// A notebook's result.
-#[derive(Debug, Default)]
-struct Tested {
-    problems: Vec<String>,
-    cells: usize,
-    is_interrupted: bool,
-    /// What became of the file, if that is worth saying.
-    note: &'static str,
-}
-
-impl Tested {
-    fn failed(problems: Vec<String>) -> Self {
-        Tested {
-            problems,
-            ..Tested::default()
-        }
+/// Several workers, each with the next notebook as soon as it is free; results in the order of the
+/// notebooks.
+async fn side_by_side(
+    work: &Arc<Work>,
+    workers: usize,
+    mut interrupts: Interrupts,
+    progress: &Progress,
+) -> Vec<Tested> {
+    let mut tasks = JoinSet::new();
+    let mut stops = Vec::new();
+    for _ in 0..workers {
+        let (stop, interrupts) = Interrupts::from_channel();
+        stops.push(stop);
+        let mut worker = Worker {
+            work: work.clone(),
+            interrupts,
+            progress: progress.beside_others(),
+        };
+        tasks.spawn(async move { worker.run().await });
     }
-}
-
-struct Test<'a> {
-    settings: Settings,
-    is_update: bool,
-    interrupts: &'a mut Interrupts,
-    progress: &'a mut Progress,
-}
-
-impl Test<'_> {
-    async fn test_notebook(&mut self, path: &Path) -> Result<Tested, Error> {
-        let stored = read_for_this_kernel(path)?;
-        if self.is_update {
-            check_writable(path)?;
-        } else if !has_outputs(&stored) {
-            let advice = "no stored outputs to compare with: look at what `torchbook run` shows, \
-                          then store it with `torchbook test --update`";
-            return Ok(Tested::failed(vec![advice.to_owned()]));
-        }
-        // Before executing, since a slip in the metadata is found at once.
-        let cells = match checked_cells(&stored) {
-            Ok(cells) => cells,
-            Err(problems) => return Ok(Tested::failed(problems)),
-        };
-        self.progress.note(&path.display().to_string());
-        let mut new = stored.clone();
-        let folder = folder_of(path);
-        let execution = execute(
-            &mut new,
-            folder,
-            &self.settings,
-            self.interrupts,
-            self.progress,
-        )
-        .await?;
-
-        let mut tested = Tested {
-            cells: execution.executed.len(),
-            ..Tested::default()
-        };
-        tested.problems = self.compare_cells(&cells, &stored, &new, &execution);
-        tested.problems.extend(execution.ending.problem());
-        tested.is_interrupted = matches!(execution.ending, Ending::Interrupted { .. });
-        if self.is_update {
-            tested.note = match (
-                tested.problems.is_empty(),
-                new.to_text() == stored.to_text(),
-            ) {
-                (false, _) => "not updated",
-                (true, true) => "unchanged",
-                (true, false) => {
-                    new.write(path)?;
-                    "updated"
+    let mut results = Vec::new();
+    loop {
+        tokio::select! {
+            done = tasks.join_next() => match done {
+                Some(Ok(tested)) => results.extend(tested),
+                Some(Err(error)) => {
+                    let text = format!("the test itself failed: {error}");
+                    results.push(Tested::failed(vec![Problem::of_notebook(text)]));
                 }
-            };
-        }
-        Ok(tested)
-    }
-
-    /// Compares the cells that ran to their end.
-    fn compare_cells(
-        &self,
-        cells: &[(CellLabel, Checks)],
-        stored: &Notebook,
-        new: &Notebook,
-        execution: &Execution,
-    ) -> Vec<String> {
-        let outputs = |notebook: &Notebook| -> Vec<_> {
-            notebook
-                .code_cells()
-                .map(|cell| cell.outputs.to_vec())
-                .collect()
-        };
-        let (stored, new) = (outputs(stored), outputs(new));
-        let mut executed = execution.executed.clone();
-        if !matches!(execution.ending, Ending::Completed) {
-            executed.pop();
-        }
-        let mut problems = Vec::new();
-        for (cell, checks) in cells
-            .iter()
-            .filter(|(cell, _)| executed.contains(&cell.position))
-        {
-            let index = cell.number - 1;
-            let reference = (!self.is_update).then_some(&*stored[index]);
-            let differences = compare(checks, reference, &new[index]);
-            if !differences.is_empty() {
-                let differences = differences.join("\n");
-                problems.push(format!("{}\n{differences}", cell.sentence("differs")));
-            }
-        }
-        problems
-    }
-
-    fn report(&mut self, path: &Path, result: &Tested, took: Duration) {
-        let word = if result.problems.is_empty() {
-            "ok    "
-        } else {
-            "FAILED"
-        };
-        let (cells, took) = (counted(result.cells, "cell"), duration(took));
-        let mut text = format!("{word} {}: {cells} in {took}", path.display());
-        if !result.note.is_empty() {
-            let _ = write!(text, ", {}", result.note);
-        }
-        text.push('\n');
-        for problem in &result.problems {
-            let _ = writeln!(text, "  {}", problem.trim_end().replace('\n', "\n    "));
-        }
-        let has_colours = self.progress.has_colours();
-        self.progress.print(&if has_colours {
-            text
-        } else {
-            without_escapes(&text)
-        });
-    }
-}
-
-/// The cells that will be executed with their checks, or what is wrong with the checks.
-fn checked_cells(notebook: &Notebook) -> Result<Vec<(CellLabel, Checks)>, Vec<String>> {
-    let mut cells = Vec::new();
-    let mut problems = Vec::new();
-    for (index, cell) in notebook.code_cells().enumerate() {
-        if is_skipped(&cell) {
-            continue;
-        }
-        let label = CellLabel::new(index, &cell);
-        match Checks::of(&cell) {
-            Ok(checks) => cells.push((label, checks)),
-            Err(problem) => {
-                problems.push(format!(
-                    "{}\n{problem}",
-                    label.sentence("cannot be checked")
-                ));
+                None => break,
+            },
+            stop = interrupts.next() => {
+                for worker in &stops {
+                    // One that has nothing left to do does not listen any more.
+                    let _ = worker.send(stop);
+                }
             }
         }
     }
-    if problems.is_empty() {
-        Ok(cells)
-    } else {
-        Err(problems)
-    }
+    let place = |tested: &Tested| work.paths.iter().position(|path| *path == tested.path);
+    results.sort_by_key(place);
+    results
 }
 
-/// Whether the notebook has been executed before; one without code has nothing to store.
-fn has_outputs(notebook: &Notebook) -> bool {
-    let mut cells = notebook
-        .code_cells()
-        .filter(|cell| !is_skipped(cell))
-        .peekable();
-    let was_executed =
-        |cell: CodeCell<'_>| !cell.outputs.is_empty() || cell.execution_count.is_some();
-    cells.peek().is_none() || cells.any(was_executed)
+fn write_file(path: &Option<PathBuf>, content: impl FnOnce() -> String) -> Result<(), Error> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    fs::write(path, content()).map_err(|source| Error::Write {
+        path: path.clone(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::image::ImageFacts;
@@ -85,6 +87,22 @@ pub(super) fn for_numbers(outputs: &[Value]) -> String {
 /// The PNGs of the outputs, in base64.
 pub(super) fn pictures(outputs: &[Value]) -> Vec<&str> {
     outputs.iter().filter_map(picture).collect()
+}
+
+/// The pictures of the outputs as addresses that contain their data.
+pub(super) fn picture_addresses(outputs: &[Value]) -> Vec<String> {
+    let address = |output: &Value| {
+        if let Some(png) = picture(output) {
+            let compact: String = png.split_ascii_whitespace().collect();
+            return Some(format!("data:image/png;base64,{compact}"));
+        }
+        let svg = output["data"].get("image/svg+xml").map(join_lines)?;
+        Some(format!(
+            "data:image/svg+xml;base64,{}",
+            STANDARD.encode(svg)
+        ))
+    };
+    outputs.iter().filter_map(address).collect()
 }
 
 /// Whether the cell raised.
@@ -181,6 +199,17 @@ mod tests {
                         [display_data: text/html]\n[execute_result: text/plain]\n(2,)\n\
                         [error]\nPanic: oops\n[stderr]\nwarning 7\n";
         assert_eq!(for_comparing(&outputs()), expected);
+    }
+
+    #[test]
+    fn pictures_become_addresses_whatever_their_form() {
+        let svg = json!({"output_type": "display_data", "data": {"text/plain": "figure", "image/svg+xml": ["<svg>", "</svg>"]}});
+        let [png, svg] = &picture_addresses(&[outputs()[2].clone(), outputs()[3].clone(), svg])[..]
+        else {
+            panic!("expected two pictures");
+        };
+        assert!(png.starts_with("data:image/png;base64,iVBOR"), "{png}");
+        assert_eq!(svg, "data:image/svg+xml;base64,PHN2Zz48L3N2Zz4=");
     }
 
     #[test]

@@ -40,16 +40,30 @@ impl Bench {
 
     /// Tests paths; the report is without times and folders.
     async fn test(&self, paths: &[PathBuf], update: bool) -> (Outcome, String) {
-        let out = Page::default();
-        let mut progress = Progress::plain(io::sink(), out.clone(), false);
-        let (_sender, mut interrupts) = Interrupts::from_channel();
         let options = TestOptions {
-            paths: paths.to_vec(),
             update,
-            timeout: None,
-            kernel: scripted_kernel::launch(),
+            ..self.options(paths)
         };
-        let outcome = test_with(options, Patience::default(), &mut interrupts, &mut progress)
+        self.test_with(options).await
+    }
+
+    fn options(&self, paths: &[PathBuf]) -> TestOptions {
+        TestOptions {
+            paths: paths.to_vec(),
+            update: false,
+            timeout: None,
+            parallel: NonZeroUsize::MIN,
+            junit: None,
+            report: None,
+            kernel: scripted_kernel::launch(),
+        }
+    }
+
+    async fn test_with(&self, options: TestOptions) -> (Outcome, String) {
+        let out = Page::default();
+        let progress = Progress::plain(io::sink(), out.clone(), false);
+        let (_sender, interrupts) = Interrupts::from_channel();
+        let outcome = test_with(options, Patience::default(), interrupts, progress)
             .await
             .unwrap();
         let times = regex::Regex::new(r"\d+(\.\d)? s\b").unwrap();
@@ -200,4 +214,91 @@ test result: FAILED. 1 notebook passed, 1 failed, in TIME
         report.starts_with("ok     good.ipynb: 1 cell in TIME, unchanged"),
         "{report}"
     );
+}
+
+#[tokio::test]
+async fn notebooks_side_by_side_have_the_same_results() {
+    let bench = Bench::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        let stored = if name == "c" { "other\n" } else { "same\n" };
+        bench.notebook(
+            &format!("{name}.ipynb"),
+            &[cell("out same\\n", stored, json!({}))],
+        );
+    }
+    let options = TestOptions {
+        parallel: NonZeroUsize::new(3).unwrap(),
+        junit: Some(bench.path("results.xml")),
+        ..bench.options(&[bench.path("")])
+    };
+    let (outcome, report) = bench.test_with(options).await;
+    assert_eq!(outcome, Outcome::Failed);
+    // They are told as they end, which may be in any order.
+    for name in ["a", "b", "d", "e"] {
+        let line = format!("ok     {name}.ipynb: 1 cell in TIME\n");
+        assert!(report.contains(&line), "{report}");
+    }
+    let difference = "FAILED c.ipynb: 1 cell in TIME\n  cell 1 differs: out same\\n\n";
+    assert!(report.contains(difference), "{report}");
+    let summary = "\ntest result: FAILED. 4 notebooks passed, 1 failed, in TIME\n";
+    assert!(report.ends_with(summary), "{report}");
+    // In the file they stand in the order of the notebooks.
+    let xml = fs::read_to_string(bench.path("results.xml")).unwrap();
+    let suites = regex::Regex::new(r#"testsuite name="[^"]*(.)\.ipynb""#).unwrap();
+    let order: String = suites
+        .captures_iter(&xml)
+        .map(|suite| suite[1].to_owned())
+        .collect();
+    assert_eq!(order, "abcde");
+    assert_eq!(xml.matches("<failure").count(), 1);
+}
+
+#[tokio::test]
+async fn the_page_shows_pictures_that_differ() {
+    let bench = Bench::new();
+    let picture = super::super::image::test_png(8, 4, [250, 0, 0]);
+    let mut red = cell("image 8 4 0 0 250", "", json!({"tags": ["image"]}));
+    red["outputs"] = json!([{
+        "output_type": "display_data", "metadata": {}, "data": {"image/png": picture},
+    }]);
+    let path = bench.notebook("a.ipynb", &[red]);
+    let options = TestOptions {
+        report: Some(bench.path("report.html")),
+        ..bench.options(&[path])
+    };
+    let (outcome, _) = bench.test_with(options).await;
+    assert_eq!(outcome, Outcome::Failed);
+    let html = fs::read_to_string(bench.path("report.html")).unwrap();
+    let stored = format!("src=\"data:image/png;base64,{picture}\"");
+    assert!(html.contains(&stored), "{html}");
+    assert_eq!(html.matches("<img ").count(), 2);
+    assert!(html.contains("mean colour"), "{html}");
+}
+
+#[test]
+fn kernels_side_by_side_share_the_cores() {
+    let bench = Bench::new();
+    let options = bench.options(&[]);
+    let threads = |workers, cores| {
+        let kernel = options.kernel_of(workers, cores);
+        let set = kernel.environment.into_iter();
+        set.filter(|(name, _)| name == THREADS)
+            .map(|(_, value)| value.into_string().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(threads(1, 8), Vec::<String>::new());
+    assert_eq!(threads(3, 8), ["2"]);
+    assert_eq!(threads(4, 2), ["1"]);
+}
+
+#[test]
+fn a_place_where_results_cannot_go_is_told_before_anything_runs() {
+    let bench = Bench::new();
+    let path = bench.notebook("a.ipynb", &[]);
+    let options = TestOptions {
+        junit: Some(bench.path("nowhere/results.xml")),
+        ..bench.options(&[path])
+    };
+    let message = options.check().unwrap_err().to_string();
+    assert!(message.contains("nowhere/results.xml"), "{message}");
 }
