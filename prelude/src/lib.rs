@@ -169,7 +169,7 @@ pub use training::lr_find::{LearningRateCurve, LrFind};
 pub use training::progress::iterator::{Progress, progress};
 pub use training::trainer::Trainer;
 
-pub use display::input::{input, password};
+pub use display::input::{input, input_or, password};
 pub use display::media::{Html, Json, Latex, Markdown, Png, Svg};
 pub use display::rich_display::{RichDisplay, display};
 pub use display::{DisplayHandle, Rich, clear_output};

@@ -35,6 +35,31 @@ pub fn input(prompt: &str) -> Result<String> {
     ask(prompt, false)
 }
 
+/// Asks the user for a line of text and takes `default` for an empty one, and where the front end
+/// has no way to ask: a notebook with such a question can also be executed without a person.
+///
+/// # Errors
+/// [`Error::Interrupted`] if the user stops the cell instead of answering.
+///
+/// # Example
+/// ```no_run
+/// use torchbook::*;
+///
+/// let name = input_or("What is your name? [Ferris] ", "Ferris")?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn input_or(prompt: &str, default: &str) -> Result<String> {
+    answer_or(input(prompt), default)
+}
+
+fn answer_or(answer: Result<String>, default: &str) -> Result<String> {
+    match answer {
+        Ok(text) if text.trim().is_empty() => Ok(default.to_owned()),
+        Err(Error::InputRefused) => Ok(default.to_owned()),
+        answer => answer,
+    }
+}
+
 /// Asks the user for a password, which is not shown while it is typed.
 ///
 /// # Errors
@@ -80,4 +105,24 @@ pub(crate) fn deliver(answer: Reply) {
 
 fn reply() -> MutexGuard<'static, Option<Reply>> {
     REPLY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_stands_for_no_answer_but_not_for_an_interrupt() {
+        let answered = |answer| answer_or(answer, "default").ok();
+        assert_eq!(answered(Ok("Ada".to_owned())).as_deref(), Some("Ada"));
+        assert_eq!(answered(Ok(" ".to_owned())).as_deref(), Some("default"));
+        assert_eq!(
+            answered(Err(Error::InputRefused)).as_deref(),
+            Some("default")
+        );
+        assert!(matches!(
+            answer_or(Err(Error::Interrupted), "default"),
+            Err(Error::Interrupted)
+        ));
+    }
 }

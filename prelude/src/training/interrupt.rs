@@ -3,12 +3,15 @@
 //! Safe points are between two batches of `fit`, `evaluate` and `predict`, and in calls that wait
 //! for the user. Installing the handler and clearing the flag at a cell's start is `child.rs`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::{Error, Result};
 
 /// Set from a signal handler, so nothing but an atomic will do.
 static REQUESTED: AtomicBool = AtomicBool::new(false);
+
+/// Safe points until the stop button presses itself; 0 if nobody has asked for that.
+static SAFE_POINTS_LEFT: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether the user has asked to stop and no safe point has taken it up yet.
 pub fn requested() -> bool {
@@ -35,8 +38,33 @@ pub fn check() -> Result<()> {
     }
 }
 
+/// Presses the stop button in this cell once so many safe points have been passed: the next one
+/// takes it up. So a notebook can show an interrupt although nobody is there to stop it.
+///
+/// Safe points are each batch of `fit`, `evaluate` and `predict`, each turn of a
+/// [`progress`](crate::progress) loop, each [`check`], and each display.
+///
+/// # Example
+/// ```
+/// use torchbook::*;
+///
+/// interrupt::simulate_after(3);
+/// let mut passed = 0;
+/// while interrupt::check().is_ok() {
+///     passed += 1;
+/// }
+/// assert_eq!(passed, 3);
+/// ```
+pub fn simulate_after(safe_points: usize) {
+    SAFE_POINTS_LEFT.store(safe_points.saturating_add(1), Ordering::Relaxed);
+}
+
 /// Whether a request was there; it is taken up, so that code which handles it can go on.
 pub(crate) fn take() -> bool {
+    let count_down = |left: usize| left.checked_sub(1);
+    if SAFE_POINTS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down) == Ok(1) {
+        request();
+    }
     requested() && REQUESTED.swap(false, Ordering::Relaxed)
 }
 
@@ -47,5 +75,6 @@ pub(crate) fn request() {
 
 /// A new cell begins: what was asked of the last one does not count.
 pub(crate) fn clear() {
+    SAFE_POINTS_LEFT.store(0, Ordering::Relaxed);
     REQUESTED.store(false, Ordering::Relaxed);
 }
