@@ -1,8 +1,8 @@
 //! What torchbook's cells have in scope: Keras's vocabulary on libtorch, with displays for
 //! notebooks.
 //!
-//! `use torchbook::*;` is a notebook's first line, and the list at the end of this file is
-//! everything it brings.
+//! `use torchbook::*;` is a notebook's first line, which the kernel has already run, and the list at
+//! the end of this file is everything it brings.
 //!
 //! ```no_run
 //! use torchbook::*;
@@ -36,6 +36,39 @@
 //! println!("{}", cnn.evaluate(&x_test, &label_test)?);
 //! # Ok::<(), Error>(())
 //! ```
+//!
+//! # From Keras's words to these
+//!
+//! Three rules lead from one to the other:
+//!
+//! - What has no default is an argument of `new`; what has one is a method of the same name behind it.
+//! - `&x` lends a tensor or a model; without the `&` it is given away.
+//! - A call that can fail returns a [`Result`], and `?` ends a cell with the message.
+//!
+//! | Keras | here |
+//! |---|---|
+//! | `keras.datasets.mnist.load_data()` | [`mnist::load_data()?`](mnist::load_data), [`fashion_mnist`], [`cifar10`] |
+//! | `x.shape`, `x.reshape(60000, 784)`, `x.astype("float32")` | [`x.shape()`](TensorExt::shape), [`x.reshape_to((60000, 784))?`](TensorExt::reshape_to), [`x.to_float32()`](TensorExt::to_float32) |
+//! | `np.array([[1.0, 2.0]])` | [`tensor([[1.0, 2.0]])?`](tensor()) |
+//! | `train_test_split(x, y, test_size=0.1, random_state=1)` | [`train_test_split(&x, &y, 0.1, 1)?`](train_test_split) |
+//! | `keras.Sequential([…])`, `model.add(…)` | [`Sequential::new([….into()])?`](Sequential::new), [`model.add(…)?`](Sequential::add) |
+//! | `Conv2D(64, 5, strides=2, activation="relu")` | `Conv2D::new(64, 5).strides(2).activation("relu")`, see [`Conv2D`] |
+//! | `x = Dense(10)(x)`, `keras.Model(inputs, outputs)` | `let x = Dense::new(10).call(&x)?;`, [`Model::new(&inputs, &outputs)?`](Model::new) |
+//! | `model.summary()`, `plot_model(model)` | [`model.summary()`](Network::summary), [`plot_model(&model)`](plot_model) |
+//! | `model.compile(loss="mse", optimizer="adam", metrics=["mae"])` | [`model.compile("mse", "adam", ["mae"])?`](Trainer::compile) |
+//! | `Adam(learning_rate=0.01)`, `SparseCategoricalCrossentropy(from_logits=True)` | [`Adam::new().learning_rate(0.01)`](Adam), [`SparseCategoricalCrossentropy::new().from_logits(true)`](SparseCategoricalCrossentropy) |
+//! | `model.fit(x, y, epochs=5, validation_split=0.1, callbacks=[EarlyStopping()])` | [`model.fit(&x, &y).epochs(5).validation_split(0.1).callback(EarlyStopping::new()).run()?`](Trainer::fit) |
+//! | `history.history["loss"]` | [`history["loss"]`](History), and [`history.plot()`](History::plot) |
+//! | `model.evaluate(x, y)`, `model.predict(x)` | [`model.evaluate(&x, &y)?`](Trainer::evaluate), [`model.predict(&x)?`](Trainer::predict) |
+//! | `model.save(path)`, `keras.models.load_model(path)` | [`model.save(path)?`](Saving::save), [`load_model(path)?`](load_model) |
+//! | `class MyLayer(keras.Layer)`, `class MyCallback(Callback)` | `impl Layer for MyLayer`, `impl Callback for MyCallback`: see [`Layer`], [`Callback`] |
+//! | `tf.GradientTape()`, a loop of one's own | tch's [`Tensor::backward`], [`progress`](progress()), [`train_on_batch`](Trainer::train_on_batch) |
+//! | `tf.data.Dataset`, `keras.utils.image_dataset_from_directory` | [`Dataset`], [`ImageFolder`] |
+//! | `plt.plot(x, y)`, `plt.imshow(image)`, `plt.subplots()` | [`plot(x, y)?`](plot), [`imshow(image)?`](imshow), [`Figure`] |
+//! | `display(…)`, `input(…)` | [`display`](display()), [`input`](input()), [`input_or`] |
+//! | `tqdm(items)` | [`progress(items)`](progress()) |
+//!
+//! `prelude/KERAS.md` in the sources lists each of Keras's names with what of it is there.
 //!
 //! tch stays usable beside it: [`Tensor`], [`nn`], [`Kind`], [`Device`] are tch's own.
 //!

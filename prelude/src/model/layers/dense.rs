@@ -10,7 +10,7 @@ use crate::{Error, Mode, Result, Shape};
 layer! {
     /// Fully connected layer: `output = activation(input · kernel + bias)`.
     ///
-    /// Use [`Conv2D`](super::Conv2D) when neighbouring inputs belong together.
+    /// Use [`Conv2D`](crate::Conv2D) when neighbouring inputs belong together.
     ///
     /// # Shapes
     /// - input: `(batch, …, features)`

@@ -175,7 +175,7 @@ impl History {
 
     /// Appends what a further `fit` has measured; epochs that both have are taken from `later`.
     ///
-    /// [`Sequential::history`](crate::Sequential::history) does so by itself where a `fit` goes on
+    /// [`Trainer::history`](crate::Trainer::history) does so by itself where a `fit` goes on
     /// with `initial_epoch`.
     pub fn extend(&mut self, later: &History) {
         if let Some(first) = later.epochs.iter().map(|epoch| epoch.number).min() {
