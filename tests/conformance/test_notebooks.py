@@ -7,12 +7,14 @@ from pathlib import Path
 
 import nbformat
 import papermill
+import pytest
 from nbclient import NotebookClient
 
 import papermill_rust  # noqa: F401  (teaches papermill Rust)
 
 SMALL = Path(__file__).with_name("small.ipynb")
-CNN = Path(os.environ["TORCHBOOK_NOTEBOOKS"]) / "02_mnist_cnn.ipynb"
+NOTEBOOKS = Path(os.environ["TORCHBOOK_NOTEBOOKS"])
+CNN = NOTEBOOKS / "02_mnist_cnn.ipynb"
 
 
 def read(path):
@@ -86,6 +88,14 @@ def test_papermill_puts_parameters_in(tmp_path):
     assert cells["after"].outputs[0].data["text/plain"] == "41"
 
 
+def test_papermill_executes_a_notebook_that_trains(tmp_path):
+    executed = papermill.execute_notebook(
+        NOTEBOOKS / "06_sequences.ipynb", tmp_path / "out.ipynb", cwd=tmp_path, progress_bar=False
+    )
+    outputs = [output for cell in code_cells(executed).values() for output in cell.outputs]
+    assert any("image/svg+xml" in output.get("data", {}) for output in outputs)
+
+
 def nbval(notebook):
     plain = ["pytest", "-q", "-p", "no:cacheprovider", "--rootdir", notebook.parent]
     return runs(*plain, "--nbval", "--nbval-kernel-name", "torchbook", notebook)
@@ -96,6 +106,13 @@ def test_nbval_finds_the_stored_outputs_again(tmp_path):
     copy = tmp_path / "small.ipynb"
     copy.write_text(SMALL.read_text())
     assert f"{len(code_cells(read(SMALL)))} passed" in nbval(copy)
+
+
+@pytest.mark.parametrize("name", ["00_tour", "04_your_own_loop"])
+def test_nbval_passes_the_notebooks_that_are_quick(tmp_path, name):
+    copy = tmp_path / f"{name}.ipynb"
+    copy.write_text((NOTEBOOKS / copy.name).read_text())
+    assert f"{len(code_cells(read(copy)))} passed" in nbval(copy)
 
 
 def test_nbval_passes_the_notebook_that_trains(tmp_path):
