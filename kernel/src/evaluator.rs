@@ -8,6 +8,7 @@ pub mod backtrace;
 pub mod cell_crate;
 pub mod diagnostics;
 pub mod evcxr;
+pub mod interrupts;
 pub mod scripted;
 
 use crate::analysis::Analysis;

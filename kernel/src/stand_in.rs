@@ -8,6 +8,7 @@
 
 pub mod answers;
 pub mod build;
+pub mod compilation;
 pub mod crates;
 pub mod diagnostics;
 pub mod metadata;
@@ -16,6 +17,7 @@ pub mod source;
 pub mod tools;
 pub mod variables;
 
+use compilation::Compilation;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -60,11 +62,24 @@ fn answer(tools: &Tools, settings: &Settings, name: &str, words: &[&str]) -> Opt
         ("rustup", ["which", "cargo"]) => print(tools.link("cargo").to_str()?),
         ("rustup", ["which", "rustc"]) => print(settings.rustc.to_str()?),
         ("rustc", _) => answers::rustc(tools, settings, words),
+        ("cargo", _) if is_unwanted(tools, settings, words) => {
+            eprintln!("torchbook: the compilation was interrupted");
+            Some(ExitCode::FAILURE)
+        }
         ("cargo", ["metadata", ..]) => metadata::answer(tools, settings, words),
         ("cargo", _) if words.contains(&"build") => build::answer(tools, settings, words),
         ("cargo", _) => answers::cargo(tools, settings, words),
         _ => None,
     }
+}
+
+/// Whether this would compile a cell that the user has interrupted. Questions about crates are
+/// answered: evcxr and rust-analyzer remember what they could not learn.
+fn is_unwanted(tools: &Tools, settings: &Settings, words: &[&str]) -> bool {
+    let compiles = words.iter().any(|word| ["build", "check"].contains(word));
+    compiles
+        && Compilation::of(tools).is_interrupted()
+        && std::env::current_dir().is_ok_and(|folder| folder == settings.evcxr)
 }
 
 /// Says what another program said, and ends as it did.

@@ -15,6 +15,7 @@
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
 //! | `cells_display.rs` | values and displays of cells | real |
 //! | `cells_errors.rs` | how failing cells are told, and what kills their process | real |
+//! | `cells_interrupted.rs` | interrupts while cells are compiled and while they run | real |
 //! | `shortcuts.rs` | what cells mean, however they are compiled | real |
 //! | `soak.rs` | several kernels, many cells, restarts | real |
 //!
@@ -27,6 +28,7 @@ mod cells;
 mod cells_analysis;
 mod cells_display;
 mod cells_errors;
+mod cells_interrupted;
 mod client;
 mod execute;
 mod execute_options;

@@ -38,8 +38,10 @@ pub struct CellRecord {
     pub closed_stdout: bool,
     /// How the process ended, if it did.
     pub death: Option<Death>,
-    /// Interrupts asked for since the cell began.
+    /// Interrupts asked for since the cell began to run.
     pub interrupts: u32,
+    /// An interrupt came before it ran.
+    pub compilation_interrupted: bool,
 }
 
 /// One panic as the prelude's hook saw it.
@@ -70,6 +72,7 @@ pub enum Death {
 }
 
 struct Child {
+    pid: Pid,
     pidfd: OwnedFd,
     control: OwnedFd,
 }
@@ -183,9 +186,9 @@ impl Hub {
     pub fn begin_cell(&self) {
         let mut state = self.lock();
         // An interrupt that came before the cell got this far still counts.
-        let interrupts = state.record.interrupts;
         state.record = CellRecord {
-            interrupts,
+            interrupts: state.record.interrupts,
+            compilation_interrupted: state.record.compilation_interrupted,
             ..CellRecord::default()
         };
         state.cell_is_running = true;
@@ -198,6 +201,29 @@ impl Hub {
         let mut state = self.lock();
         state.cell_is_running = false;
         std::mem::take(&mut state.record)
+    }
+
+    /// Whether a cell has begun and not ended; it may still be compiled.
+    pub fn cell_is_running(&self) -> bool {
+        self.lock().cell_is_running
+    }
+
+    /// Whether the user has stopped the cell, now or before it began.
+    pub fn was_interrupted(&self) -> bool {
+        let state = self.lock();
+        state.record.compilation_interrupted || state.record.interrupts > 0
+    }
+
+    /// The cell that is compiled shall not run.
+    pub fn interrupt_compilation(&self) {
+        self.lock().record.compilation_interrupted = true;
+    }
+
+    /// The process that runs cells.
+    pub fn process(&self) -> Option<u32> {
+        let state = self.lock();
+        let child = state.child.as_ref()?;
+        Some(child.pid.as_raw_pid().unsigned_abs())
     }
 
     /// Asks the child to flush; it answers with barriers in both streams.
@@ -241,7 +267,7 @@ impl Hub {
         loop {
             match receive(rendezvous) {
                 Ok((pid, streams, control)) => match pidfd_open(pid, PidfdFlags::empty()) {
-                    Ok(pidfd) => self.adopt(pidfd, streams, control),
+                    Ok(pidfd) => self.adopt(pid, pidfd, streams, control),
                     Err(error) => {
                         tracing::error!(%error, ?pid, "a cell process died while it started")
                     }
@@ -255,11 +281,15 @@ impl Hub {
         }
     }
 
-    fn adopt(self: &Arc<Hub>, pidfd: OwnedFd, streams: ChildStreams, control: OwnedFd) {
+    fn adopt(self: &Arc<Hub>, pid: Pid, pidfd: OwnedFd, streams: ChildStreams, control: OwnedFd) {
         let adopted = pidfd.try_clone().and_then(|readers_pidfd| {
             let reader = Reader::new(Arc::clone(self), readers_pidfd, streams)?;
             let mut state = self.lock();
-            state.child = Some(Child { pidfd, control });
+            state.child = Some(Child {
+                pid,
+                pidfd,
+                control,
+            });
             if state.cell_is_running {
                 state.send(&ControlRequest::BeginCell);
             }
@@ -299,7 +329,9 @@ impl State {
 
 impl Interrupter for Hub {
     fn arm(&self) {
-        self.lock().record.interrupts = 0;
+        let mut state = self.lock();
+        state.record.interrupts = 0;
+        state.record.compilation_interrupted = false;
     }
 
     fn interrupt(&self) {

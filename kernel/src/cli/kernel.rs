@@ -102,12 +102,6 @@ fn read_connection_file(path: &Path) -> anyhow::Result<ConnectionInfo> {
 /// Kills what the kernel has started and what that has started: the cell process, a compiler.
 fn end_descendants() {
     for pid in processes::descendants(std::process::id()) {
-        if let Some(pid) = i32::try_from(pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        {
-            // It may have ended by itself meanwhile.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
+        processes::end_with_descendants(pid);
     }
 }

@@ -5,6 +5,7 @@
 //! cells, and says how each ended.
 
 use super::diagnostics::CellSource;
+use super::interrupts::CellInterrupter;
 use super::{
     CellError, CellIo, Evaluator, Interrupter, Outcome, Output, Shown, StreamName, diagnostics,
 };
@@ -17,6 +18,7 @@ use crate::setup::Reporter;
 use crate::setup::kernel_folder::KernelFolder;
 use crate::setup::prepared::Prepared;
 use crate::setup::progress::{Progress, StepView, plain_line};
+use crate::stand_in::compilation::Compilation;
 use crate::stand_in::tools::Tools;
 use ::evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
 use std::io;
@@ -36,6 +38,7 @@ pub struct EvcxrEvaluator {
     tools: Tools,
     prepare: Prepare,
     hub: Arc<Hub>,
+    interrupter: Arc<CellInterrupter>,
     analyst: Arc<Analyst>,
     /// The command that starts a cell process, until evcxr has taken it.
     command: Option<process::Command>,
@@ -60,7 +63,9 @@ impl EvcxrEvaluator {
             .env("TORCHBOOK_EXE", std::env::current_exe()?);
         tools.restore_environment(&mut command);
         let analyst = Analyst::start(folder.analysis())?;
+        let compilation = Compilation::of(&tools);
         Ok(EvcxrEvaluator {
+            interrupter: Arc::new(CellInterrupter::new(Arc::clone(&hub), compilation)),
             analyst,
             folder,
             tools,
@@ -78,7 +83,10 @@ impl EvcxrEvaluator {
             io: Arc::clone(self.hub.io()),
             was_shown: Arc::clone(&was_shown),
         });
-        let prepared = (self.prepare)(&reporter).map_err(|error| error.to_string())?;
+        let prepared = self
+            .interrupter
+            .while_preparing(|| (self.prepare)(&reporter))
+            .map_err(|error| error.to_string())?;
         if was_shown.load(Ordering::SeqCst) {
             // The cell that waits has shown nothing yet, and the notebook shall not keep this.
             self.hub.io().publish(Output::Clear { wait: false });
@@ -175,10 +183,14 @@ impl EvcxrEvaluator {
     ) -> Outcome {
         match result {
             Ok(outputs) => self.success(record, outputs, code, execution_count),
-            Err(Error::CompilationErrors(errors)) => {
+            Err(Error::CompilationErrors(errors)) if !record.compilation_interrupted => {
                 Err(diagnostics::compile_errors(&errors, code, execution_count))
             }
             Err(Error::SubprocessTerminated(_)) => Err(process_died(&record, variables)),
+            Err(_) if record.compilation_interrupted => Err(CellError::new(
+                "Interrupted",
+                "the compilation was interrupted; nothing of this cell has run",
+            )),
             Err(error) => Err(CellError::new("EvaluationError", error.to_string())),
         }
     }
@@ -241,20 +253,23 @@ impl Evaluator for EvcxrEvaluator {
     }
 
     fn execute(&mut self, code: &str, execution_count: usize) -> Outcome {
+        if self.hub.was_interrupted() {
+            return Err(before_it_ran());
+        }
         if self.context.is_none() && self.command.is_some() {
             self.warm_up();
+            if self.hub.was_interrupted() {
+                return Err(before_it_ran());
+            }
         }
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
         let variables = self.variables();
-        self.hub.begin_cell();
-        if self.hub.with_record(|record| record.interrupts) > 0 {
+        self.interrupter.begin_cell();
+        if self.hub.was_interrupted() {
             self.hub.end_cell();
-            return Err(CellError::new(
-                "Interrupted",
-                "the cell was interrupted before it ran",
-            ));
+            return Err(before_it_ran());
         }
         self.analyst.cell_starts(code);
         let result = self.run(code);
@@ -270,7 +285,7 @@ impl Evaluator for EvcxrEvaluator {
             return Err(CellError::new("EvaluationError", "evcxr is not running"));
         }
         let variables = self.variables();
-        self.hub.begin_cell();
+        self.interrupter.begin_cell();
         self.hub.keep_value();
         // In parentheses it cannot be a command or a definition, and a variable is not moved.
         let code = format!("(\n{expression}\n)");
@@ -294,8 +309,12 @@ impl Evaluator for EvcxrEvaluator {
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {
-        Arc::clone(&self.hub) as Arc<dyn Interrupter>
+        Arc::clone(&self.interrupter) as Arc<dyn Interrupter>
     }
+}
+
+fn before_it_ran() -> CellError {
+    CellError::new("Interrupted", "the cell was interrupted before it ran")
 }
 
 /// evcxr's commands, as its `:help` lists them: a name and a description in each line.

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -14,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::progress::Reporter;
 use super::{Result, SetupError};
+use crate::processes::die_with_starter;
+use rustix::process::Signal;
 
 /// Lines of output kept for an error message.
 const TAIL_LINES: usize = 24;
@@ -84,7 +85,8 @@ pub fn run_measured(
     amount: Option<Amount<'_>>,
 ) -> Result<Finished> {
     let step = reporter.step(label);
-    die_with_parent(command);
+    // A child that outlives this process would go on writing into a folder that the next run removes.
+    die_with_starter(command, Signal::TERM);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -178,17 +180,6 @@ fn start_error(command: &Command, label: &str, source: io::Error) -> SetupError 
         remedy: format!("Install {tool}, or add its folder to PATH."),
         tool,
         needed_for: format!("this step: {label}"),
-    }
-}
-
-/// A child that outlives this process would go on writing into a folder that the next run removes.
-fn die_with_parent(command: &mut Command) {
-    use rustix::process::{Signal, set_parent_process_death_signal};
-    // SAFETY: the closure runs between fork and exec and makes one system call, no allocation.
-    unsafe {
-        command.pre_exec(|| {
-            set_parent_process_death_signal(Some(Signal::TERM)).map_err(io::Error::from)
-        });
     }
 }
 

@@ -3,12 +3,15 @@
 //! [`super::recording`] says what rustc must be told and when cargo has to be asked again;
 //! [`super::crates`] compiles.
 
+use super::compilation::Compilation;
 use super::recording::{
     NEXT_WRAPPER_VARIABLE, RECORD_VARIABLE, Recording, State, tracked_variables,
 };
 use super::tools::{Settings, Tools};
 use super::{crates, real_command};
+use crate::processes::die_with_starter;
 use crate::setup::Environment;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{ExitCode, Output};
@@ -25,6 +28,11 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     if !is_cells {
         return None;
     }
+    // A kernel that is killed takes the compilation with it.
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        eprintln!("torchbook: this compilation may outlive its kernel: {error}");
+    }
+    Compilation::of(tools).start();
     let recording = match find(tools, settings, words) {
         Some(recording) => recording,
         None => match record(tools, settings, words) {
@@ -32,7 +40,11 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
             Err(output) => return Some(super::say(&output)),
         },
     };
-    Some(crates::compile(tools, settings, &recording, &library_path))
+    let code = crates::compile(tools, settings, &recording, &library_path);
+    if code == ExitCode::SUCCESS {
+        Compilation::of(tools).complete();
+    }
+    Some(code)
 }
 
 /// A recording that still holds.
@@ -78,6 +90,7 @@ fn record(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<Recordin
         .args(words)
         .env(RECORD_VARIABLE, tools.recording())
         .env("RUSTC_WRAPPER", settings.program.as_os_str());
+    die_with_starter(&mut command, Signal::KILL);
     let output = command
         .output()
         .map_err(|error| failed(&error.to_string()))?;

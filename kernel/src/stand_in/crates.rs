@@ -10,6 +10,8 @@ use super::source::{self, Rewritten};
 use super::tools::{Settings, Tools};
 use super::{diagnostics, variables};
 use crate::evaluator::cell_crate;
+use crate::processes::die_with_starter;
+use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
@@ -162,6 +164,7 @@ impl Compiler<'_> {
         fs::write(folder.join("src/lib.rs"), text)?;
         let mut command = Command::new(&self.recording.program);
         self.tools.restore_environment(&mut command);
+        die_with_starter(&mut command, Signal::KILL);
         command
             .current_dir(folder)
             .envs(&self.recording.environment)

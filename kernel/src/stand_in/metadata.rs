@@ -21,7 +21,9 @@ const PUBLIC_DEPENDENCIES: [&str; 5] =
 /// What std is made of, as far as types in cells go.
 const STANDARD_LIBRARY: [&str; 6] = ["core", "alloc", "std", "proc_macro", "hashbrown", "cfg-if"];
 /// evcxr's crate of cells, and the one it tries a dependency with.
-const CELL_CRATES: [&str; 2] = ["ctx", "evcxr_dummy_validate_dep"];
+const CELL_CRATES: [&str; 2] = ["ctx", VALIDATION];
+/// The crate by which evcxr finds out whether a dependency exists.
+const VALIDATION: &str = "evcxr_dummy_validate_dep";
 
 /// Answers for the crate of cells and for std.
 pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<ExitCode> {
@@ -53,6 +55,14 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     }
     let mut command = real_command(tools, Some(settings), "cargo");
     let mut answer = Answer::of(command.args(words)).ok()?;
+    if is_cells && String::from_utf8_lossy(&manifest).contains(VALIDATION) {
+        // It has one dependency, so cargo forgot all other versions in the lock file, and would
+        // build the prelude with newer ones.
+        let file = folder.join("Cargo.lock");
+        if let Err(error) = super::recording::write_whole(&file, &String::from_utf8_lossy(&lock)) {
+            eprintln!("torchbook: {}: {error}", file.display());
+        }
+    }
     if answer.code == 0
         && let Ok(mut metadata) = serde_json::from_str::<Value>(&answer.stdout)
     {

@@ -208,6 +208,8 @@ pub fn run_if_recorder() -> Option<ExitCode> {
             }
         });
     }
+    // Cargo is killed with its kernel and cannot take the compiler with it.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let next = std::env::var_os(NEXT_WRAPPER_VARIABLE).filter(|next| !next.is_empty());
     let mut command = match next {
         Some(next) => {

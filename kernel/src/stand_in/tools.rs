@@ -147,6 +147,11 @@ impl Tools {
         self.bin().join(name)
     }
 
+    /// Where all of it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn bin(&self) -> PathBuf {
         self.folder.join("bin")
     }
