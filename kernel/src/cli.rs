@@ -1,5 +1,6 @@
 //! The command line: subcommands and what they call.
 
+mod clean;
 mod kernel;
 mod notebooks;
 
@@ -24,6 +25,7 @@ enum Command {
     Test(notebooks::TestArguments),
     /// Makes this machine ready and registers the kernel with Jupyter.
     Install(InstallArguments),
+    Clean(clean::CleanArguments),
     /// Makes sure that a dataset is there and prints its folder.
     Data {
         /// Which one.
@@ -91,6 +93,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(libtorch::check::check_libtorch_main(&lib_dir));
         }
         Command::Install(arguments) => install(&arguments)?,
+        Command::Clean(arguments) => clean::run(&arguments)?,
         Command::Data { dataset } => data(dataset)?,
         Command::BuildEnvironment => build_environment()?,
     }

@@ -5,11 +5,13 @@
 //! and it knows nothing of Jupyter: the kernel and the command line call it alike.
 
 pub mod cache;
+pub mod clean;
 pub mod command;
 pub mod datasets;
 pub mod environment;
 pub mod error;
 pub mod idx;
+pub mod in_use;
 pub mod kernel_folder;
 pub mod kernelspec;
 pub mod libtorch;

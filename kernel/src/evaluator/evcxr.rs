@@ -44,6 +44,8 @@ pub struct EvcxrEvaluator {
     command: Option<process::Command>,
     context: Option<CommandContext>,
     failure: Option<CellError>,
+    /// As long as this is here, nobody removes the folder that cells are linked against.
+    prepared: Option<Prepared>,
 }
 
 impl EvcxrEvaluator {
@@ -74,6 +76,7 @@ impl EvcxrEvaluator {
             command: Some(command),
             context: None,
             failure: None,
+            prepared: None,
         })
     }
 
@@ -87,6 +90,7 @@ impl EvcxrEvaluator {
             .interrupter
             .while_preparing(|| (self.prepare)(&reporter))
             .map_err(|error| error.to_string())?;
+        self.prepared = Some(prepared.clone());
         if was_shown.load(Ordering::SeqCst) {
             // The cell that waits has shown nothing yet, and the notebook shall not keep this.
             self.hub.io().publish(Output::Clear { wait: false });

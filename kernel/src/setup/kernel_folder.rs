@@ -99,7 +99,7 @@ impl KernelFolder {
         fs::create_dir_all(self.path.join(".cargo"))?;
         fs::create_dir_all(self.evcxr_configuration())?;
         fs::write(self.path.join(".cargo/config.toml"), PROFILES)?;
-        copy_folder(&prepared.evcxr_folder(), &self.evcxr())
+        copy_folder(&prepared.evcxr_folder(), &self.evcxr(), &|_| true)
     }
 
     /// Puts the prepared lock file back, which evcxr's first evaluation prunes.
@@ -157,18 +157,28 @@ fn remove_leftovers(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies one of evcxr's folders, sharing what is never written again.
+/// rustc's notes for a next compilation in the same place: no copy can use them, and those of the
+/// prelude alone are twice as large as everything else.
+pub const INCREMENTAL: &str = "incremental";
+
+/// Copies one of evcxr's folders, sharing what is never written again. Files and folders whose name
+/// is not wanted are left out.
 ///
 /// # Errors
 /// When something cannot be read or written.
-pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+pub fn copy_folder(from: &Path, to: &Path, is_wanted: &dyn Fn(&str) -> bool) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        if text == INCREMENTAL || !is_wanted(&text) {
+            continue;
+        }
+        let (source, target) = (entry.path(), to.join(&name));
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            copy_folder(&source, &target)?;
+            copy_folder(&source, &target, is_wanted)?;
         } else if kind.is_symlink() {
             std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
         } else if !is_finished_artefact(&source) || fs::hard_link(&source, &target).is_err() {
@@ -219,15 +229,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::create_dir_all(from.join("deps")).unwrap();
+        fs::create_dir_all(from.join("incremental")).unwrap();
         for name in [
             "deps/libtch-1.rlib",
             "deps/libctx.so",
             "deps/tch-1.d",
+            "deps/unwanted.rlib",
+            "incremental/dep-graph.bin",
             "Cargo.toml",
         ] {
             fs::write(from.join(name), name).unwrap();
         }
-        copy_folder(&from, &to).unwrap();
+        copy_folder(&from, &to, &|name| name != "unwanted.rlib").unwrap();
+        assert!(!to.join("incremental").exists() && !to.join("deps/unwanted.rlib").exists());
         let shared = |name: &str| fs::metadata(to.join(name)).unwrap().nlink() == 2;
         assert!(shared("deps/libtch-1.rlib"));
         assert!(!shared("deps/libctx.so") && !shared("deps/tch-1.d") && !shared("Cargo.toml"));

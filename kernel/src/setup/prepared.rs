@@ -6,7 +6,8 @@
 
 use super::cache::{Cache, Lock};
 use super::command::run_with_progress;
-use super::kernel_folder::copy_folder;
+use super::in_use::InUse;
+use super::kernel_folder::{INCREMENTAL, copy_folder};
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
 use crate::stand_in::crates::LEVEL_BY_CELL;
@@ -28,7 +29,7 @@ pub const RUSTFLAGS: &str = "-Cprefer-dynamic";
 /// The crate evcxr compiles cells as.
 const CELL_CRATE: &str = "ctx";
 /// Written last: the folder is complete.
-const COMPLETE: &str = "complete";
+pub const COMPLETE: &str = "complete";
 
 /// Profiles for everything but the cells: cargo reads them from the parent of evcxr's
 /// folder, which evcxr never writes. So `:opt` changes the cells alone.
@@ -54,6 +55,8 @@ pub struct Prepared {
     folder: PathBuf,
     toolchain: Toolchain,
     build_environment: Vec<(String, String)>,
+    /// Keeps the folder from being removed as unused while any clone of this is alive.
+    in_use: Option<InUse>,
 }
 
 impl Prepared {
@@ -70,12 +73,13 @@ impl Prepared {
     ) -> Result<Prepared> {
         let dependencies = dependencies_key(toolchain, libtorch);
         let folder = cache.prepared(&format!("{dependencies}-{}", sources_key()));
-        let prepared = Prepared {
+        let mut prepared = Prepared {
             folder,
             toolchain: toolchain.clone(),
             build_environment: libtorch.env(),
+            in_use: None,
         };
-        if prepared.is_complete() {
+        if prepared.claim() {
             return Ok(prepared);
         }
         let _lock = Lock::acquire(&prepared.folder, "The prelude", reporter)?;
@@ -84,7 +88,17 @@ impl Prepared {
             prepared.start_from_relative(&dependencies)?;
             prepared.build(toolchain, environment, reporter)?;
         }
+        prepared.claim();
         Ok(prepared)
+    }
+
+    /// Marks the folder as used by this process; false where there is no complete one to use.
+    fn claim(&mut self) -> bool {
+        if self.is_complete() {
+            self.in_use = InUse::claim(&self.folder);
+        }
+        // It may have been removed before it was claimed.
+        self.is_complete()
     }
 
     /// The folder that is copied for evcxr.
@@ -166,7 +180,8 @@ impl Prepared {
         let Some(relative) = relatives.pop() else {
             return Ok(());
         };
-        let copied = copy_folder(&relative.join("evcxr"), &self.evcxr_folder());
+        let is_wanted = |name: &str| !is_of_one_prelude(name);
+        let copied = copy_folder(&relative.join("evcxr"), &self.evcxr_folder(), &is_wanted);
         if copied.is_err() {
             // Half a copy is worse than none: cargo would trust it.
             let _ = fs::remove_dir_all(self.evcxr_folder());
@@ -205,6 +220,11 @@ impl Prepared {
             environment,
             reporter,
         )?;
+        for folder in ["target/debug", &format!("target/{TARGET}/debug")] {
+            let folder = evcxr.join(folder).join(INCREMENTAL);
+            // Only space is lost where this fails.
+            let _ = fs::remove_dir_all(folder);
+        }
         let built = evcxr.join("Cargo.lock");
         fs::copy(&built, self.lock_file())
             .map_err(|source| SetupError::io("copy", &built, source))?;
@@ -255,6 +275,13 @@ impl Prepared {
             self.dependency()
         )
     }
+}
+
+/// Whether a file or folder in cargo's target folder belongs to one version of the prelude or to the
+/// cells' crate: another version compiles both anew, under other names.
+fn is_of_one_prelude(name: &str) -> bool {
+    let name = name.strip_prefix("lib").unwrap_or(name);
+    name.starts_with("torchbook") || name.starts_with(CELL_CRATE)
 }
 
 /// Everything that changes how the prelude's dependencies are built.
@@ -341,6 +368,21 @@ mod tests {
     }
 
     #[test]
+    fn another_version_takes_over_the_dependencies_alone() {
+        for name in [
+            "libtorchbook.so",
+            "torchbook-prelude-0a1b",
+            "ctx-0a1b",
+            "libctx.so",
+        ] {
+            assert!(is_of_one_prelude(name), "{name}");
+        }
+        for name in ["libtorch_sys-0a1b.rlib", "tch-0a1b", "deps", "debug"] {
+            assert!(!is_of_one_prelude(name), "{name}");
+        }
+    }
+
+    #[test]
     fn cells_start_with_the_environment_the_prelude_was_built_with() {
         let prepared = Prepared {
             folder: PathBuf::from("/prepared"),
@@ -352,6 +394,7 @@ mod tests {
                 host: TARGET.into(),
             },
             build_environment: vec![("LIBTORCH".into(), "/lt".into())],
+            in_use: None,
         };
         let cell = prepared.start_up_cell();
         assert!(cell.starts_with(":build_env LIBTORCH=/lt\n"), "{cell}");

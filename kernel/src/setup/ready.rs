@@ -3,6 +3,7 @@
 //! Fast when all is there; otherwise each step shows its progress.
 
 use super::cache::Cache;
+use super::clean;
 use super::prepared::Prepared;
 use super::{Environment, Reporter, Result, Toolchain, libtorch};
 
@@ -15,5 +16,9 @@ pub fn prelude(environment: &Environment, reporter: &Reporter) -> Result<Prepare
     let toolchain = Toolchain::ensure(environment, reporter)?;
     let options = libtorch::Options::new(libtorch::Choice::of(environment)?);
     let libtorch = libtorch::ensure(&cache, &options, environment, reporter)?;
-    Prepared::ensure(&cache, &toolchain, &libtorch, environment, reporter)
+    let prepared = Prepared::ensure(&cache, &toolchain, &libtorch, environment, reporter)?;
+    for removed in clean::remove_unused(&cache, &clean::Keep::of(environment)) {
+        tracing::info!(path = %removed.path.display(), bytes = removed.bytes, "removed as unused");
+    }
+    Ok(prepared)
 }
