@@ -3,7 +3,7 @@
 //! - [`mnist`], [`fashion_mnist`], [`cifar10`]: what Keras brings; getting files from the network is
 //!   not done here but by `torchbook data NAME`, which `folder.rs` starts when the cache is empty
 //! - `csv.rs`, `images.rs`, `nested.rs`: a user's own
-//! - `split.rs`, `categorical.rs`, `dataset.rs`: cutting, encoding, batches
+//! - `split.rs`, `categorical.rs`, `dataset/`: cutting, encoding, batches
 
 pub(crate) mod categorical;
 pub mod cifar10;

@@ -18,6 +18,13 @@ pub trait Arrays {
     fn arrays(self) -> Vec<Tensor>;
 }
 
+/// None at all: a [`Dataset`](crate::Dataset) without targets.
+impl Arrays for () {
+    fn arrays(self) -> Vec<Tensor> {
+        Vec::new()
+    }
+}
+
 impl Arrays for &Tensor {
     fn arrays(self) -> Vec<Tensor> {
         vec![self.shallow_clone()]

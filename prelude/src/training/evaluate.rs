@@ -2,12 +2,13 @@
 
 use tch::{Device, Tensor};
 
-use super::batches::Batches;
+use super::batches::{Batch, Batches};
 use super::compile::{Compiled, compiled};
+use super::dataset_batches::DatasetBatches;
 use super::interrupt;
 use super::logs::Logs;
 use crate::model::network::Network;
-use crate::{Error, Mode, Result, mixed_precision};
+use crate::{Dataset, Error, Mode, Result, mixed_precision};
 
 /// Means over samples do not depend on it, and larger batches than Keras's 32 are faster.
 const BATCH_SIZE: usize = 256;
@@ -17,19 +18,49 @@ pub(crate) fn evaluate(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Resul
     let compiled = compiled(model, "evaluate")?;
     model.check_built("evaluate")?;
     let data = evaluation_data(model, compiled, x, y, "evaluate")?;
+    measure(model, compiled, &Measured::Arrays(data), |_| ())
+}
+
+/// The same over a dataset.
+pub(crate) fn evaluate_dataset(model: &dyn Network, dataset: &Dataset) -> Result<Logs> {
+    let compiled = compiled(model, "evaluate_dataset")?;
+    model.check_built("evaluate_dataset")?;
+    let data = Measured::dataset(model, dataset, "evaluate_dataset")?;
     measure(model, compiled, &data, |_| ())
 }
 
 /// Every output for all samples, on the CPU.
 pub(crate) fn predict(model: &dyn Network, x: &[Tensor]) -> Result<Vec<Tensor>> {
     model.check_built("predict")?;
-    let _guard = tch::no_grad_guard();
     let data = Batches::of_samples(x, BATCH_SIZE, model.device(), "predict")?;
+    predict_batches(model, (0..data.count()).map(|index| data.get(index, None)))
+}
+
+/// The same for a dataset; its targets are left alone.
+pub(crate) fn predict_dataset(model: &dyn Network, dataset: &Dataset) -> Result<Vec<Tensor>> {
+    model.check_built("predict_dataset")?;
+    let untargeted = dataset.clone().map_batch(|mut batch| {
+        batch.y.clear();
+        Ok(batch)
+    });
+    let data = DatasetBatches {
+        dataset: untargeted,
+        classes: None,
+        device: model.device(),
+        place: "predict_dataset",
+    };
+    predict_batches(model, data.all(&|_| Ok(()))?)
+}
+
+fn predict_batches(
+    model: &dyn Network,
+    batches: impl Iterator<Item = Result<Batch>>,
+) -> Result<Vec<Tensor>> {
+    let _guard = tch::no_grad_guard();
     let mut outputs: Vec<Vec<Tensor>> = Vec::new();
-    for index in 0..data.count() {
+    for batch in batches {
         interrupt::check()?;
-        let batch = data.get(index, None)?;
-        let batch = model.compute(&batch.x, Mode::Evaluate)?;
+        let batch = model.compute(&batch?.x, Mode::Evaluate)?;
         outputs.resize_with(batch.len(), Vec::new);
         for (output, part) in outputs.iter_mut().zip(batch) {
             output.push(part.f_to_device(Device::Cpu)?);
@@ -39,6 +70,37 @@ pub(crate) fn predict(model: &dyn Network, x: &[Tensor]) -> Result<Vec<Tensor>> 
         .iter()
         .map(|parts| Ok(Tensor::f_cat(parts, 0)?))
         .collect()
+}
+
+/// What a model is measured on.
+pub(crate) enum Measured {
+    Arrays(Batches),
+    Dataset(DatasetBatches),
+}
+
+impl Measured {
+    /// A dataset that has batches.
+    pub(crate) fn dataset(
+        model: &dyn Network,
+        dataset: &Dataset,
+        place: &'static str,
+    ) -> Result<Self> {
+        dataset.check()?;
+        Ok(Measured::Dataset(DatasetBatches {
+            dataset: dataset.clone(),
+            classes: None,
+            device: model.device(),
+            place,
+        }))
+    }
+
+    /// How many batches there are.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Measured::Arrays(data) => data.count(),
+            Measured::Dataset(data) => data.count(),
+        }
+    }
 }
 
 /// Data that are checked once before a loop over them begins.
@@ -59,16 +121,35 @@ pub(crate) fn evaluation_data(
 pub(crate) fn measure(
     model: &dyn Network,
     compiled: &Compiled,
-    data: &Batches,
+    data: &Measured,
+    after_batch: impl FnMut(usize),
+) -> Result<Logs> {
+    match data {
+        Measured::Arrays(data) => {
+            let batches = (0..data.count()).map(|index| data.get(index, None));
+            measure_batches(model, compiled, batches, after_batch)
+        }
+        Measured::Dataset(data) => {
+            let outputs = model.output_shapes();
+            let check = |y: &[Tensor]| compiled.check_targets(y, &outputs, data.place);
+            measure_batches(model, compiled, data.all(&check)?, after_batch)
+        }
+    }
+}
+
+fn measure_batches(
+    model: &dyn Network,
+    compiled: &Compiled,
+    batches: impl Iterator<Item = Result<Batch>>,
     mut after_batch: impl FnMut(usize),
 ) -> Result<Logs> {
     let _guard = tch::no_grad_guard();
     let mut metrics = compiled.start_metrics(model.output_names());
     let mut total: Option<Tensor> = None;
     let mut samples = 0;
-    for index in 0..data.count() {
+    for (index, batch) in batches.enumerate() {
         interrupt::check()?;
-        let batch = data.get(index, None)?;
+        let batch = batch?;
         let inputs = model.checked_inputs(&batch.x)?;
         let outputs = mixed_precision::forward(model, &inputs, Mode::Evaluate)?;
         let loss = compiled

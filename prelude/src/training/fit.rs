@@ -8,17 +8,17 @@ use super::clock::Clock;
 use super::history::History;
 use super::learn;
 use super::progress::Verbosity;
+use super::sources::Learned;
 use super::validation::Validation;
 use super::weights::Weighting;
-use crate::Result;
 use crate::model::network::Network;
+use crate::{Dataset, Result};
 
 /// Options of a training, made by [`Trainer::fit`](crate::Trainer::fit); [`run`](Fit::run) does it.
 #[must_use = "nothing is trained before .run()"]
 pub struct Fit<'a> {
     pub(super) model: &'a mut dyn Network,
-    pub(super) x: Vec<Tensor>,
-    pub(super) y: Vec<Tensor>,
+    pub(super) data: Learned,
     pub(super) validation: Validation,
     pub(super) weighting: Weighting,
     pub(super) validation_freq: usize,
@@ -34,11 +34,10 @@ pub struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    pub(crate) fn new(model: &'a mut dyn Network, x: Vec<Tensor>, y: Vec<Tensor>) -> Self {
+    pub(super) fn new(model: &'a mut dyn Network, data: Learned) -> Self {
         Fit {
             model,
-            x,
-            y,
+            data,
             validation: Validation::None,
             weighting: Weighting::default(),
             validation_freq: 1,
@@ -60,8 +59,14 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// A dataset to measure on after each epoch.
+    pub fn validation_dataset(mut self, dataset: &Dataset) -> Self {
+        self.validation = Validation::Dataset(dataset.clone());
+        self
+    }
+
     /// Sets the last samples aside, before anything is shuffled, to measure on after each epoch:
-    /// this share of them, from 0 to 1.
+    /// this share of them, from 0 to 1. Not for datasets.
     pub fn validation_split(mut self, share: f64) -> Self {
         self.validation = Validation::Split(share);
         self
@@ -96,13 +101,13 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Samples per step; 32 without this call.
+    /// Samples per step; 32 without this call. A dataset has its own.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;
         self
     }
 
-    /// Whether the order changes with each epoch; it does without this call.
+    /// Whether the order changes with each epoch; it does without this call. A dataset has its own.
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.shuffle = shuffle;
         self
@@ -146,7 +151,7 @@ impl<'a> Fit<'a> {
 
     /// How much each sample counts in the loss: shape `(n,)`. The sum is divided by the number of
     /// samples, not by the weights, as in Keras. With
-    /// [`validation_split`](Fit::validation_split) the weights are split, too.
+    /// [`validation_split`](Fit::validation_split) the weights are split, too. Not for datasets.
     pub fn sample_weight(mut self, weights: &Tensor) -> Self {
         self.weighting.samples = Some(weights.shallow_clone());
         self

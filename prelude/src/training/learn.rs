@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tch::Tensor;
 
-use super::batches::Batches;
 use super::callbacks::training::Control;
 use super::callbacks::{Callback, Callbacks, Training};
 use super::clock::Clock;
 use super::compile::compiled;
 use super::epoch::EpochSoFar;
-use super::evaluate::{evaluation_data, measure};
+use super::evaluate::{Measured, measure};
 use super::feed::Feed;
 use super::fit::Fit;
 use super::history::History;
 use super::interrupt;
 use super::logs::Logs;
 use super::progress::FitDisplay;
+use super::sources::{Dealing, prepare};
 use super::step::train_on_batch;
 use crate::model::network::Network;
 use crate::random::{self, RandomState};
@@ -32,7 +32,9 @@ struct Learning<'a> {
     callbacks: Callbacks<'a>,
     control: Control,
     feed: Feed,
-    validation: Option<Batches>,
+    /// Shapes of the outputs, which targets are checked against.
+    outputs: Vec<Shape>,
+    validation: Option<Measured>,
     validation_freq: usize,
     variables: Vec<Tensor>,
     clock: Clock,
@@ -51,9 +53,7 @@ pub(super) fn run(fit: Fit<'_>) -> Result<History> {
 
 impl<'a> Learning<'a> {
     fn new(fit: Fit<'a>) -> Result<Self> {
-        let sample = |x: &Tensor| Shape::from(x.size().get(1..).unwrap_or_default());
-        let samples: Vec<Shape> = fit.x.iter().map(sample).collect();
-        fit.model.build_for(&samples)?;
+        fit.data.build(fit.model)?;
         for (option, value) in [
             ("validation_freq", Some(fit.validation_freq)),
             ("steps_per_epoch", fit.steps_per_epoch),
@@ -66,28 +66,19 @@ impl<'a> Learning<'a> {
                 });
             }
         }
-        let rows = (fit.x, fit.y);
-        let weights_of_all = fit.weighting.of(&rows, fit.validation.is_split())?;
-        let ((x, y), validation) = fit.validation.set_aside(rows)?;
-        let (weights, validation_weights) = weights_of_all.set_aside(&y)?;
         let model: &dyn Network = fit.model;
-        let compiled = compiled(model, "fit")?;
-        let data = Batches::new(&x, &y, fit.batch_size, model.device(), "fit")?.weighted(weights);
-        compiled.check_targets(&y, &model.output_shapes(), "fit")?;
-        let place = "fit: validation_data";
-        let validation = match validation {
-            Some((x, y)) => {
-                Some(evaluation_data(model, compiled, &x, &y, place)?.weighted(validation_weights))
-            }
-            None => None,
-        };
         // A training that goes on shuffles as the one before, unless it is told otherwise.
         let continued = (fit.initial_epoch > 0)
             .then_some(model.training().seed)
             .flatten();
         let seed = fit.seed.or(continued).unwrap_or_else(random::next_seed);
-        let random = fit.shuffle.then(|| RandomState::new(seed));
-        let feed = Feed::new(data, random, fit.steps_per_epoch);
+        let dealing = Dealing {
+            batch_size: fit.batch_size,
+            steps_per_epoch: fit.steps_per_epoch,
+            random: fit.shuffle.then(|| RandomState::new(seed)),
+        };
+        let (feed, validation) = prepare(model, fit.data, fit.validation, fit.weighting, dealing)?;
+        let outputs = model.output_shapes();
         let steps = Some(feed.steps());
         let variables = model.trainable_variables();
         fit.model.training_mut().seed = Some(seed);
@@ -102,6 +93,7 @@ impl<'a> Learning<'a> {
                 ..Control::default()
             },
             feed,
+            outputs,
             validation,
             validation_freq: fit.validation_freq,
             variables,
@@ -180,8 +172,9 @@ impl<'a> Learning<'a> {
         self.tell(Some(so_far), |callback, training| {
             callback.on_train_batch_begin(batch, training)
         })?;
-        let data = self.feed.next()?;
         let compiled = compiled(self.model, "fit")?;
+        let check = |y: &[Tensor]| compiled.check_targets(y, &self.outputs, "fit_dataset");
+        let data = self.feed.next(&check)?;
         let step = train_on_batch(self.model, compiled, &self.variables, &data)?;
         so_far.add(&step, &data.y, data.length)?;
         self.control.steps_done += 1;

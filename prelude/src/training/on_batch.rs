@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::batches::Batches;
 use super::compile::compiled;
 use super::epoch::EpochSoFar;
-use super::evaluate::measure;
+use super::evaluate::{Measured, measure};
 use super::logs::Logs;
 use super::step;
 use crate::model::network::Network;
@@ -33,7 +33,7 @@ pub(super) fn test(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Result<Lo
     model.check_built("test_on_batch")?;
     let data = checked(model, x, y, "test_on_batch")?;
     let compiled = compiled(model, "test_on_batch")?;
-    measure(model, compiled, &data, |_| ())
+    measure(model, compiled, &Measured::Arrays(data), |_| ())
 }
 
 /// Every output for all rows as one batch, on the CPU.

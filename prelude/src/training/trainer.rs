@@ -10,11 +10,12 @@ use super::history::History;
 use super::logs::Logs;
 use super::lr_find::LrFind;
 use super::on_batch;
+use super::sources::Learned;
 use crate::losses::IntoLoss;
 use crate::metrics::IntoMetrics;
 use crate::model::network::Network;
 use crate::optimizers::IntoOptimizer;
-use crate::{Error, Result};
+use crate::{Dataset, Error, Result};
 
 /// What Keras's `Model` can do, for every [`Network`].
 ///
@@ -76,7 +77,36 @@ pub trait Trainer: Network {
     where
         Self: Sized,
     {
-        Fit::new(self, x.arrays(), y.arrays())
+        Fit::new(self, Learned::Arrays((x.arrays(), y.arrays())))
+    }
+
+    /// [`fit`](Trainer::fit) on a dataset, Keras's `fit(dataset)`: batches, their size and their
+    /// order are the dataset's, and only the running batch is in memory in its final form.
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let images = Tensor::zeros([100, 8, 8, 1], (Kind::Uint8, Device::Cpu));
+    /// let labels = Tensor::zeros([100], (Kind::Int64, Device::Cpu));
+    /// let dataset = Dataset::new(&images, &labels)?
+    ///     .shuffle(1)
+    ///     .batch(32)
+    ///     .map(|x, y| Ok((x.to_float32() / 255.0, y)))
+    ///     .prefetch(2);
+    ///
+    /// let mut model = Sequential::new([Input::new((8, 8, 1)).into(), Flatten::new().into(), Dense::new(3).into(), Activation::softmax().into()])?;
+    /// model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+    /// let history = model.fit_dataset(&dataset).epochs(2).validation_dataset(&dataset).run()?;
+    /// assert_eq!(history.last("val_loss"), model.evaluate_dataset(&dataset)?.get("loss"));
+    /// assert_eq!(model.predict_dataset(&dataset.drop_remainder(true))?.shape(), (96, 3));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn fit_dataset(&mut self, dataset: &Dataset) -> Fit<'_>
+    where
+        Self: Sized,
+    {
+        Fit::new(self, Learned::Dataset(dataset.clone()))
     }
 
     /// Looks for a learning rate: learns some batches with rates that rise from tiny to huge, and
@@ -125,6 +155,17 @@ pub trait Trainer: Network {
         evaluate::evaluate(self, &x.arrays(), &y.arrays())
     }
 
+    /// [`evaluate`](Trainer::evaluate) on a dataset.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Trainer::evaluate), and what making a batch returns.
+    fn evaluate_dataset(&self, dataset: &Dataset) -> Result<Logs>
+    where
+        Self: Sized,
+    {
+        evaluate::evaluate_dataset(self, dataset)
+    }
+
     /// Outputs for all samples, on the CPU: `(n, …)`.
     ///
     /// # Errors
@@ -136,6 +177,18 @@ pub trait Trainer: Network {
         Self: Sized,
     {
         the_only(self, self.predict_all(x)?)
+    }
+
+    /// [`predict`](Trainer::predict) for a dataset, in the order in which it deals out its samples
+    /// in its first epoch; targets, if it has any, are left alone.
+    ///
+    /// # Errors
+    /// As [`predict`](Trainer::predict), and what making a batch returns.
+    fn predict_dataset(&self, dataset: &Dataset) -> Result<Tensor>
+    where
+        Self: Sized,
+    {
+        the_only(self, evaluate::predict_dataset(self, dataset)?)
     }
 
     /// Every output for all samples, on the CPU.

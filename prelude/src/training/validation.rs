@@ -2,12 +2,13 @@
 
 use tch::Tensor;
 
-use crate::{Error, Result};
+use crate::{Dataset, Error, Result};
 
 /// What is measured on after an epoch.
 pub(super) enum Validation {
     None,
     Data(Rows),
+    Dataset(Dataset),
     /// This share of the samples, from the end.
     Split(f64),
 }
@@ -21,16 +22,14 @@ impl Validation {
         matches!(self, Validation::Split(_))
     }
 
-    /// The rows to learn from and those to measure on.
+    /// The rows to learn from, and what to measure on, which is no share of them any more.
     ///
     /// # Source
     /// Keras 3, `train_validation_split`: the last rows, before anything is shuffled, and
     /// `floor(rows * (1 - share))` to learn from.
-    pub(super) fn set_aside(self, (x, y): Rows) -> Result<(Rows, Option<Rows>)> {
-        let share = match self {
-            Validation::None => return Ok(((x, y), None)),
-            Validation::Data(data) => return Ok(((x, y), Some(data))),
-            Validation::Split(share) => share,
+    pub(super) fn set_aside(self, (x, y): Rows) -> Result<(Rows, Validation)> {
+        let Validation::Split(share) = self else {
+            return Ok(((x, y), self));
         };
         let rows = x.first().map_or(0, row_count);
         let kept = (rows as f64 * (1.0 - share)).floor();
@@ -46,7 +45,7 @@ impl Validation {
         let kept = kept as i64;
         let learned = (cut(&x, 0, kept)?, cut(&y, 0, kept)?);
         let measured = (cut(&x, kept, i64::MAX)?, cut(&y, kept, i64::MAX)?);
-        Ok((learned, Some(measured)))
+        Ok((learned, Validation::Data(measured)))
     }
 }
 
@@ -73,7 +72,10 @@ mod tests {
         let arrays = (vec![x.shallow_clone()], vec![x]);
         let (learned, measured) = Validation::Split(share).set_aside(arrays)?;
         let first = |rows: &Rows| i64::try_from(rows.0[0].get(0));
-        let measured = measured.as_ref().map(first).transpose()?;
+        let measured = match &measured {
+            Validation::Data(rows) => Some(first(rows)?),
+            _ => None,
+        };
         Ok((row_count(&learned.1[0]), measured))
     }
 

@@ -29,62 +29,70 @@ impl Weighting {
         })
     }
 
+    /// Weights of classes, which a dataset's batches look up in their targets.
+    pub(super) fn of_dataset(self) -> Result<Option<Vec<(i64, f64)>>> {
+        match self.samples {
+            None => Ok(self.classes),
+            Some(_) => Err(Error::InvalidArgument {
+                place: "fit_dataset: sample_weight".into(),
+                expected: "class_weight: rows of a dataset have no weights of their own".into(),
+                received: "weights of samples".into(),
+            }),
+        }
+    }
+
     fn weights(self, (_, y): &Rows) -> Result<Option<Tensor>> {
-        let refused = |place: &str, expected: &str, received: String| {
-            Err(Error::InvalidArgument {
-                place: place.to_owned(),
-                expected: expected.to_owned(),
-                received,
-            })
-        };
         let classes = match (self.samples, self.classes) {
             (samples, None) => return samples.map(|s| checked(s, y)).transpose(),
             (None, Some(classes)) => classes,
             (Some(_), Some(_)) => {
-                return refused(
-                    "fit: class_weight",
-                    "either class_weight or sample_weight",
-                    "both".into(),
-                );
+                return refused("either class_weight or sample_weight", "both".into());
             }
         };
-        let [y] = y.as_slice() else {
-            return refused(
-                "fit: class_weight",
-                "a model with one output",
-                format!("{} arrays of targets", y.len()),
-            );
-        };
-        if let Some((class, weight)) = classes.iter().find(|(c, w)| *c < 0 || !w.is_finite()) {
-            return refused(
-                "fit: class_weight",
-                "class numbers from 0 and finite weights",
-                format!("{weight} for class {class}"),
-            );
-        }
-        let labels = match *y.size() {
-            [_, columns] if columns > 1 => y.f_argmax(-1, false)?,
-            _ => y.f_reshape([-1])?.f_to_kind(Kind::Int64)?,
-        };
-        let labels = labels.f_to_device(Device::Cpu)?;
-        let named = classes.iter().map(|(class, _)| *class).max().unwrap_or(0);
-        let largest = match labels.numel() {
-            0 => named,
-            _ => named.max(i64::try_from(labels.f_max()?)?),
-        };
-        if labels.numel() > 0 && i64::try_from(labels.f_min()?)? < 0 {
-            return refused(
-                "fit: class_weight",
-                "class numbers from 0 as targets",
-                "negative ones".into(),
-            );
-        }
-        let table = Tensor::f_ones([largest + 1], (Kind::Float, Device::Cpu))?;
-        for (class, weight) in classes {
-            let _ = table.f_get(class)?.f_fill_(weight)?;
-        }
-        Ok(Some(table.f_index_select(0, &labels)?))
+        by_class(&classes, y).map(Some)
     }
+}
+
+/// The weight of each sample by its class.
+pub(super) fn by_class(classes: &[(i64, f64)], y: &[Tensor]) -> Result<Tensor> {
+    let [y] = y else {
+        return refused(
+            "a model with one output",
+            format!("{} arrays of targets", y.len()),
+        );
+    };
+    if let Some((class, weight)) = classes.iter().find(|(c, w)| *c < 0 || !w.is_finite()) {
+        return refused(
+            "class numbers from 0 and finite weights",
+            format!("{weight} for class {class}"),
+        );
+    }
+    let labels = match *y.size() {
+        [_, columns] if columns > 1 => y.f_argmax(-1, false)?,
+        _ => y.f_reshape([-1])?.f_to_kind(Kind::Int64)?,
+    };
+    let labels = labels.f_to_device(Device::Cpu)?;
+    let named = classes.iter().map(|(class, _)| *class).max().unwrap_or(0);
+    let largest = match labels.numel() {
+        0 => named,
+        _ => named.max(i64::try_from(labels.f_max()?)?),
+    };
+    if labels.numel() > 0 && i64::try_from(labels.f_min()?)? < 0 {
+        return refused("class numbers from 0 as targets", "negative ones".into());
+    }
+    let table = Tensor::f_ones([largest + 1], (Kind::Float, Device::Cpu))?;
+    for &(class, weight) in classes {
+        let _ = table.f_get(class)?.f_fill_(weight)?;
+    }
+    Ok(table.f_index_select(0, &labels)?)
+}
+
+fn refused<T>(expected: &str, received: String) -> Result<T> {
+    Err(Error::InvalidArgument {
+        place: "fit: class_weight".into(),
+        expected: expected.to_owned(),
+        received,
+    })
 }
 
 /// The weights of all samples.

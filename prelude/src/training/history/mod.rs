@@ -311,6 +311,24 @@ mod tests {
         assert_eq!(history.learning_rates(), [0.001; 3]);
     }
 
+    /// Without serde_json's `float_roundtrip` some come back one bit off.
+    #[test]
+    fn numbers_come_back_from_json_to_the_last_bit() {
+        let mut random = crate::random::RandomState::new(3);
+        let mut history = History::default();
+        for epoch in 1..=2000 {
+            let bits = [random.next_u32(), random.next_u32()].map(f64::from);
+            push(
+                &mut history,
+                epoch,
+                &[("loss", (bits[0] + bits[1] / 2f64.powi(32)) / 2f64.powi(32))],
+            );
+        }
+        let json = serde_json::to_string(&history).expect("numbers");
+        let again: History = serde_json::from_str(&json).expect("a history");
+        assert_eq!(again["loss"], history["loss"]);
+    }
+
     #[test]
     fn a_training_that_goes_on_is_one_history() {
         let mut history = History::default();

@@ -132,7 +132,7 @@ impl<'a> LrFind<'a> {
             interrupt::check()?;
             let rate = self.start * (growth * step as f64).exp();
             compiled.optimizer.borrow_mut().set_learning_rate(rate)?;
-            let learned = train_on_batch(model, compiled, &variables, &feed.next()?)?;
+            let learned = train_on_batch(model, compiled, &variables, &feed.next(&|_| Ok(()))?)?;
             let loss = f64::try_from(learned.loss.f_to_kind(Kind::Double)?)?;
             if !loss.is_finite() {
                 break;
