@@ -302,7 +302,7 @@ async fn serve_cells(
 async fn abort(kernel: &Kernel, request: &JupyterMessage, replies: &Replies) {
     let iopub = &kernel.session.iopub;
     iopub.send(messages::status(Some(request), "busy")).await;
-    let content = crate::handlers::execute::aborted(kernel.execution_count(false));
+    let content = crate::handlers::execute::aborted();
     if replies
         .send(messages::child_of(request, "execute_reply", content))
         .is_err()

@@ -162,7 +162,8 @@ fn cells_queued_behind_an_error_are_aborted_and_later_ones_run() {
     client.control_request(InterruptRequest {});
     assert_eq!(client.transcript(&waiting).reply["ename"], "Interrupted");
     let aborted = client.transcript(&queued);
-    assert_eq!(aborted.reply["status"], "aborted");
+    // Without a number, which front ends would show beside the cell.
+    assert_eq!(aborted.reply, json!({ "status": "aborted" }));
     assert_eq!(aborted.iopub, ["busy", "idle"]);
     assert_eq!(client.run("result 1").reply["status"], "ok");
 }

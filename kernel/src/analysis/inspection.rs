@@ -4,6 +4,7 @@ use super::Detail;
 use super::known::{GENERATED_PREFIX, Surrounded};
 use super::workspace::Workspace;
 use crate::display::Bundle;
+use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 use ra_ap_ide::{
     FilePosition, FileRange, GotoDefinitionConfig, HoverConfig, HoverDocFormat, RaFixtureConfig,
     SubstTyLen, SymbolKind, TextRange, TextSize,
@@ -13,6 +14,9 @@ use ra_ap_syntax::{AstNode, SourceFile, SyntaxKind, SyntaxToken};
 
 /// Longer definitions are cut.
 const SOURCE_LINES: usize = 200;
+
+/// In a small tooltip the first level, which `# Errors` has, would be louder than the name.
+const HEADINGS: HeadingLevel = HeadingLevel::H4;
 
 /// What is known of the name at a position of the cell.
 pub fn inspect(
@@ -47,7 +51,19 @@ pub fn inspect(
 /// A text as a client shows it: plain, Markdown and HTML.
 pub fn bundle(plain: String, markdown: String) -> Bundle {
     let mut html = String::new();
-    pulldown_cmark::html::push_html(&mut html, pulldown_cmark::Parser::new(&markdown));
+    let parts = pulldown_cmark::Parser::new(&markdown).map(|part| match part {
+        Event::Start(Tag::Heading {
+            id, classes, attrs, ..
+        }) => Event::Start(Tag::Heading {
+            level: HEADINGS,
+            id,
+            classes,
+            attrs,
+        }),
+        Event::End(TagEnd::Heading(_)) => Event::End(TagEnd::Heading(HEADINGS)),
+        other => other,
+    });
+    pulldown_cmark::html::push_html(&mut html, parts);
     let mut bundle = Bundle::new();
     bundle.insert("text/plain".into(), plain.into());
     bundle.insert("text/markdown".into(), markdown.into());
@@ -129,5 +145,20 @@ fn hover_configuration(format: HoverDocFormat) -> HoverConfig<'static> {
         max_subst_ty_len: SubstTyLen::Unlimited,
         show_drop_glue: false,
         ra_fixture: RaFixtureConfig::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_are_small_and_the_markdown_is_as_written() {
+        let bundle = bundle("plain".into(), "# Errors\nif it *fails*".into());
+        assert_eq!(
+            bundle["text/html"],
+            "<h4>Errors</h4>\n<p>if it <em>fails</em></p>\n"
+        );
+        assert_eq!(bundle["text/markdown"], "# Errors\nif it *fails*");
     }
 }

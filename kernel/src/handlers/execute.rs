@@ -81,9 +81,10 @@ async fn user_expressions(kernel: &Kernel, execute: &ExecuteRequest) -> Map<Stri
     values
 }
 
-/// The reply to a cell that was queued behind one that failed.
-pub fn aborted(execution_count: usize) -> Value {
-    reply("aborted", execution_count, json!([]), Map::new())
+/// The reply to a cell that was queued behind one that failed. It has no number: front ends would
+/// show it beside the cell, as if that had run.
+pub fn aborted() -> Value {
+    json!({ "status": "aborted" })
 }
 
 fn reply(
