@@ -1,7 +1,8 @@
 //! What cells show: values, displays, and types with displays of their own.
 
 use crate::cells::{alone, shown};
-use crate::client::Client;
+use crate::client::{Client, content_of};
+use serde_json::Value;
 
 #[test]
 fn a_value_is_shown_by_its_own_display_or_else_by_debug() {
@@ -41,5 +42,69 @@ fn a_value_is_shown_by_its_own_display_or_else_by_debug() {
         neither.reply["evalue"],
         "error[E0277]: `Neither` doesn't implement `Debug`"
     );
+    assert!(client.shut_down().success());
+}
+
+/// A `fit` is one display: shown once, then replaced, never as often as ten times a second, and
+/// what stays of it is small.
+#[test]
+fn a_fit_is_one_display_that_is_replaced() {
+    const EPOCHS: usize = 3;
+    let _alone = alone();
+    let mut client = Client::real();
+    client.run(
+        "let x = Tensor::rand([6400, 8], (Kind::Float, Device::Cpu));\n\
+         let y = x.argmax(1, false);\n\
+         let mut model = Sequential::new([Input::new(8).into(), Dense::new(8).into(), Activation::softmax().into()])?;\n\
+         model.compile(\"sparse_categorical_crossentropy\", \"adam\", [\"acc\"])?;",
+    );
+    let fit = client.run(&format!(
+        "let history = model.fit(&x, &y).validation_split(0.1).epochs({EPOCHS}).run()?;"
+    ));
+    assert_eq!(fit.reply["status"], "ok", "{fit:?}");
+
+    // Order: between input and idle there is the display, and what replaces it.
+    let kinds = fit.messages.iter().map(|message| message.message_type());
+    let kinds: Vec<&str> = kinds.collect();
+    let [first, updates @ ..] = &kinds[2..kinds.len() - 1] else {
+        panic!("{kinds:?}")
+    };
+    assert_eq!(*first, "display_data");
+    assert!(!updates.is_empty());
+    assert!(
+        updates.iter().all(|kind| *kind == "update_display_data"),
+        "{kinds:?}"
+    );
+
+    // All of them have one id, and none goes back behind another.
+    let contents: Vec<Value> = fit.messages[2..kinds.len() - 1]
+        .iter()
+        .map(content_of)
+        .collect();
+    let id = &contents[0]["transient"]["display_id"];
+    assert!(id.is_string(), "{id}");
+    let form = |content: &Value, mime: &str| content["data"][mime].as_str().unwrap().to_owned();
+    let epochs_begun = |content: &Value| form(content, "text/plain").matches("Epoch ").count();
+    for content in &contents {
+        assert_eq!(&content["transient"]["display_id"], id);
+    }
+    let epochs: Vec<usize> = contents.iter().map(epochs_begun).collect();
+    assert!(
+        epochs.is_sorted() && epochs.last() == Some(&EPOCHS),
+        "{epochs:?}"
+    );
+
+    // Count: by the training's own clock, which it tells in whole seconds, rounded down.
+    let last = contents.last().unwrap();
+    let html = form(last, "text/html");
+    let (_, took) = html.split_once(&format!("{EPOCHS} epochs in ")).unwrap();
+    let seconds: usize = took.split_once("s ").unwrap().0.parse().unwrap();
+    let most = 2 + 10 * (seconds + 1);
+    assert!(contents.len() <= most, "{} in {seconds} s", contents.len());
+
+    // Size.
+    assert!(last.to_string().len() < 100_000);
+    assert_eq!(html.matches("<tr>").count(), 1 + EPOCHS);
+    assert_eq!(form(last, "text/plain").lines().count(), 2 * EPOCHS);
     assert!(client.shut_down().success());
 }

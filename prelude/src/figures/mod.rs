@@ -25,6 +25,8 @@ mod save;
 mod scene;
 mod svg;
 
+pub(crate) use axes::ticks::{Axis, Scale};
+
 pub use array::ArrayLike;
 pub use charts::{bar, box_plot, heatmap, hist, imshow, plot, scatter};
 pub use classification::{

@@ -10,7 +10,7 @@ pub(super) mod frame;
 mod legend;
 mod marks;
 pub(super) mod terminal;
-pub(super) mod ticks;
+pub(in crate::figures) mod ticks;
 
 use super::colormap::{Colormap, Range};
 use super::scene::{Pixels, Rgb};

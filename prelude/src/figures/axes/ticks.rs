@@ -2,7 +2,7 @@
 
 /// How numbers are spread along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(in crate::figures) enum Scale {
+pub(crate) enum Scale {
     #[default]
     Linear,
     /// Equal ratios are equally long; what is not above zero has no place.
@@ -11,31 +11,25 @@ pub(in crate::figures) enum Scale {
 
 /// A number on an axis and how it is written.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::figures) struct Tick {
-    pub(in crate::figures) value: f64,
-    pub(in crate::figures) label: String,
+pub(crate) struct Tick {
+    pub(crate) value: f64,
+    pub(crate) label: String,
 }
 
 /// An axis from its low to its high end.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::figures) struct Axis {
-    pub(in crate::figures) low: f64,
-    pub(in crate::figures) high: f64,
-    pub(in crate::figures) scale: Scale,
-    pub(in crate::figures) ticks: Vec<Tick>,
+pub(crate) struct Axis {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) scale: Scale,
+    pub(crate) ticks: Vec<Tick>,
     /// Marks without labels: between the powers of ten of a logarithmic axis.
-    pub(in crate::figures) minor: Vec<f64>,
+    pub(crate) minor: Vec<f64>,
 }
 
 impl Axis {
     /// An axis over `low` to `high` with about `count` marks; whole numbers only if `whole`.
-    pub(in crate::figures) fn new(
-        low: f64,
-        high: f64,
-        scale: Scale,
-        count: usize,
-        whole: bool,
-    ) -> Self {
+    pub(crate) fn new(low: f64, high: f64, scale: Scale, count: usize, whole: bool) -> Self {
         let (ticks, minor) = match scale {
             Scale::Linear => (linear(low, high, count, whole), Vec::new()),
             Scale::Log => logarithmic(low, high, count),
@@ -50,7 +44,7 @@ impl Axis {
     }
 
     /// Where a number is: 0 at the low end, 1 at the high one, NaN if it has no place.
-    pub(in crate::figures) fn place(&self, value: f64) -> f64 {
+    pub(crate) fn place(&self, value: f64) -> f64 {
         let of = |value: f64| match self.scale {
             Scale::Linear => value,
             Scale::Log if value > 0.0 => value.ln(),

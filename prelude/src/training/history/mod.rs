@@ -239,7 +239,7 @@ impl History {
     }
 
     pub(crate) fn to_rich(&self) -> Rich {
-        Rich::text(self.to_string()).with_html(table::to_html(self, table::ALL_ROWS))
+        Rich::text(self.to_string()).with_html(table::to_html(self, table::ALL_ROWS, None))
     }
 
     fn column(&self, name: &str) -> Option<&Column> {

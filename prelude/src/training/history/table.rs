@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::History;
 use crate::training::clock::clock_text;
-use crate::training::logs::keras_number;
+use crate::training::logs::{Logs, keras_number};
 
 /// For a table that was asked for.
 pub(crate) const ALL_ROWS: usize = 1000;
@@ -49,12 +49,23 @@ pub(super) fn to_text(history: &History) -> String {
     text
 }
 
-/// With each epoch's time and, where it changes, the learning rate. At most `room` rows.
-pub(crate) fn to_html(history: &History, room: usize) -> String {
+/// With each epoch's time and, where it changes, the learning rate. At most `room` rows, of which
+/// the last may be an epoch that is not finished: its number and its means so far.
+pub(crate) fn to_html(
+    history: &History,
+    room: usize,
+    unfinished: Option<(usize, &Logs)>,
+) -> String {
     let marks = best_epochs(history);
     let rates = learning_rates_to_show(history);
+    let so_far = unfinished.into_iter().flat_map(|(_, logs)| logs.iter());
+    let names = match history.columns.is_empty() {
+        true => so_far.map(|(name, _)| name).collect(),
+        false => history.keys(),
+    };
+    let room = room.saturating_sub(usize::from(unfinished.is_some()));
     let mut html = String::from("<table><thead><tr><th>epoch</th>");
-    for name in history.keys() {
+    for name in &names {
         let _ = write!(html, "<th>{}</th>", escaped(name));
     }
     if rates.is_some() {
@@ -64,7 +75,7 @@ pub(crate) fn to_html(history: &History, room: usize) -> String {
     let (first, last) = cut(history.epochs.len(), room);
     for (i, record) in history.epochs.iter().enumerate() {
         if i == first && first < last {
-            let columns = history.columns.len() + 2 + usize::from(rates.is_some());
+            let columns = names.len() + 2 + usize::from(rates.is_some());
             let left_out = last - first;
             let _ = write!(
                 html,
@@ -76,7 +87,7 @@ pub(crate) fn to_html(history: &History, room: usize) -> String {
         }
         let epoch = record.number;
         let _ = write!(html, "<tr><td>{epoch}</td>");
-        for (name, best) in history.keys().iter().zip(&marks) {
+        for (name, best) in names.iter().zip(&marks) {
             let value = history
                 .at(name, epoch)
                 .map_or_else(String::new, keras_number);
@@ -90,6 +101,15 @@ pub(crate) fn to_html(history: &History, room: usize) -> String {
             let _ = write!(html, "<td>{rate}</td>");
         }
         let _ = write!(html, "<td>{}</td></tr>", short_time(record.took));
+    }
+    if let Some((epoch, logs)) = unfinished {
+        let _ = write!(html, "<tr><td><i>{epoch}</i></td>");
+        for name in &names {
+            let value = logs.get(name).map_or_else(String::new, keras_number);
+            let _ = write!(html, "<td><i>{value}</i></td>");
+        }
+        let cell = "<td></td>".repeat(1 + usize::from(rates.is_some()));
+        let _ = write!(html, "{cell}</tr>");
     }
     html.push_str("</tbody></table>");
     html
@@ -165,7 +185,7 @@ mod tests {
              \x20   2      0.7500      0.2500\n\
              \x20   3     0.9993* 6.9000e-04*"
         );
-        let html = to_html(&history(&[0.1; 3]), 10);
+        let html = to_html(&history(&[0.1; 3]), 10, None);
         assert!(html.starts_with(
             "<table><thead><tr><th>epoch</th><th>acc</th><th>loss</th><th>time</th></tr></thead>"
         ));
@@ -176,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_learning_rate_is_shown_where_it_changes() {
-        let html = to_html(&history(&[0.1, 0.1, 0.01]), 10);
+        let html = to_html(&history(&[0.1, 0.1, 0.01]), 10, None);
         assert!(html.contains("<th>learning rate</th>"), "{html}");
         assert_eq!(html.matches("<td>0.1000</td>").count(), 1, "{html}");
         assert!(html.contains("<td>0.0100</td>"), "{html}");
@@ -188,7 +208,7 @@ mod tests {
             (cut(30, 30), cut(31, 30), cut(3, 0)),
             ((30, 30), (5, 6), (0, 3))
         );
-        let html = to_html(&history(&[0.1; 100]), 20);
+        let html = to_html(&history(&[0.1; 100]), 20, None);
         assert_eq!(html.matches("<tr>").count(), 1 + 20 + 1);
         assert!(html.contains("… 80 more …"), "{html}");
         assert!(
@@ -199,6 +219,29 @@ mod tests {
             !html.contains("<td>85</td>") && html.contains("<td>86</td>"),
             "{html}"
         );
+    }
+
+    #[test]
+    fn an_epoch_that_is_not_finished_is_the_last_row() {
+        let logs: Logs = [("acc", 0.5), ("loss", 1.0)].into_iter().collect();
+        let html = to_html(&History::default(), 10, Some((1, &logs)));
+        assert_eq!(
+            html,
+            "<table><thead><tr><th>epoch</th><th>acc</th><th>loss</th><th>time</th></tr></thead>\
+             <tbody><tr><td><i>1</i></td><td><i>0.5000</i></td><td><i>1.0000</i></td><td></td></tr>\
+             </tbody></table>"
+        );
+        // Its row is already there when the epoch ends, also in a table that is cut.
+        let rows = |epochs: usize, unfinished| {
+            let html = to_html(&history(&vec![0.1; epochs]), 20, unfinished);
+            html.matches("<tr>").count()
+        };
+        for epochs in [1, 18, 19, 20, 21, 30] {
+            assert_eq!(
+                rows(epochs, Some((epochs + 1, &logs))),
+                rows(epochs + 1, None)
+            );
+        }
     }
 
     #[test]

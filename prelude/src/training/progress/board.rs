@@ -171,14 +171,8 @@ impl Bar {
         let timing = self.timing(now);
         html.push_str("<div>");
         if self.ended.is_none() {
-            let _ = match self.total {
-                Some(total) => write!(
-                    html,
-                    "<progress value=\"{}\" max=\"{total}\"></progress> ",
-                    self.done
-                ),
-                None => write!(html, "<progress></progress> "),
-            };
+            let share = |total: usize| self.done as f64 / total.max(1) as f64;
+            html.push_str(&super::html::bar(self.total.map(share)));
         }
         if !self.label.is_empty() {
             let _ = write!(html, "{}: ", escaped(&self.label));

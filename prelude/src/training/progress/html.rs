@@ -1,7 +1,9 @@
-//! The display of a `fit` as HTML: what is going on, the epochs, the curves.
+//! The display of a `fit` as HTML: what is going on, the curves, the epochs.
 //!
-//! Only elements that keep their sense without styles, and no colours of text or ground: GitHub
-//! takes styles out, and front ends are dark or light.
+//! What stays holds only elements that keep their sense without styles, and no colours of text or
+//! ground: GitHub takes styles out, and front ends are dark or light. The parts are in the same
+//! order and of the same size from the first paint to the last: the table, which grows, is at the
+//! end, and has a row for the epoch that is running.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,26 +11,22 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::curves::Curves;
+use super::curves::{Curves, SIZE};
 use super::text::Timing;
 use crate::training::clock::{clock_text, rate_text, with_thousands};
-use crate::training::history::{History, plot, table};
+use crate::training::history::{History, table};
 use crate::training::logs::Logs;
-
-/// The picture of the curves, in CSS pixels.
-const PICTURE: (u32, u32) = (560, 220);
-
-/// Loss and one metric: the table has the rest.
-const PANELS: usize = 2;
 
 /// Rows of the table of epochs.
 const ROWS: usize = 40;
 
-/// Where a `fit` is.
+/// Digits that change are as wide as those that were there.
+const LIVE: &str = "<div style=\"font-variant-numeric:tabular-nums\">";
+
+/// Where a `fit` is. Epochs are counted from 1.
 pub(super) enum Status {
     Learning {
         epoch: usize,
-        epochs: usize,
         timing: Timing,
         samples: i64,
         /// Of all epochs, if there are several.
@@ -36,13 +34,11 @@ pub(super) enum Status {
     },
     Validating {
         epoch: usize,
-        epochs: usize,
         done: usize,
         count: usize,
     },
     Between {
         epoch: usize,
-        epochs: usize,
     },
     Done {
         epochs: usize,
@@ -54,88 +50,92 @@ pub(super) enum Status {
     },
 }
 
+/// What there is to show.
+pub(super) struct Shown<'a> {
+    pub(super) status: &'a Status,
+    /// Epochs of this `fit`: the number of those before it, and of its last one.
+    pub(super) span: (usize, usize),
+    /// How much of the `fit` is done, from 0 to 1, if that is known.
+    pub(super) share: Option<f64>,
+    /// The epoch that is not finished, and its means so far.
+    pub(super) unfinished: Option<(usize, &'a Logs)>,
+    pub(super) history: &'a History,
+    pub(super) curves: &'a Curves,
+}
+
 /// Everything that is shown, in one element.
-pub(super) fn document(
-    status: &Status,
-    logs: Option<&Logs>,
-    history: &History,
-    curves: &Curves,
-) -> String {
-    let mut html = String::from("<div>");
-    push_status(&mut html, status);
-    if let Some(logs) = logs {
-        let _ = write!(html, "<div>{}</div>", table::escaped(&logs.to_string()));
+pub(super) fn document(shown: &Shown) -> String {
+    let is_over = matches!(shown.status, Status::Done { .. });
+    let mut html = String::from(if is_over { "<div>" } else { LIVE });
+    html.push_str("<div>");
+    if !is_over {
+        html.push_str(&bar(shown.share));
     }
-    if !history.epochs().is_empty() {
-        html.push_str(&table::to_html(history, ROWS));
+    push_status(&mut html, shown.status, shown.span.1);
+    html.push_str("</div>");
+    match is_over {
+        true => push_picture(&mut html, shown),
+        false => {
+            let logs = shown.unfinished.map(|(_, logs)| logs);
+            html.push_str(&shown.curves.to_svg(shown.history, logs, shown.span));
+        }
     }
-    match status {
-        Status::Done { .. } => push_picture(&mut html, history),
-        _ => html.push_str(&curves.to_svg(history)),
+    if !shown.history.epochs().is_empty() || shown.unfinished.is_some() {
+        html.push_str(&table::to_html(shown.history, ROWS, shown.unfinished));
     }
     html.push_str("</div>");
     html
 }
 
 /// What stays: pixels, which every viewer of notebooks lets through, where drawings in HTML are
-/// taken out. A single epoch has no curve, and a picture that cannot be drawn is not worth an error.
-fn push_picture(html: &mut String, history: &History) {
-    if history.epochs().len() < 2 {
-        return;
-    }
-    if let Ok(png) = plot::measured(history, PANELS)
-        .size(PICTURE.0, PICTURE.1)
-        .to_png()
-    {
+/// taken out. A picture that cannot be drawn is not worth an error.
+fn push_picture(html: &mut String, shown: &Shown) {
+    let figure = shown.curves.to_figure(shown.history);
+    if let Some(Ok(png)) = figure.map(|figure| figure.to_png()) {
         let _ = write!(
             html,
-            "<img src=\"data:image/png;base64,{}\" width=\"{}\" alt=\"loss and metrics by epoch\">",
+            "<img src=\"data:image/png;base64,{}\" width=\"{}\" height=\"{}\" \
+             alt=\"loss and metrics by epoch\">",
             BASE64.encode(&png),
-            PICTURE.0
+            SIZE.0,
+            SIZE.1
         );
     }
 }
 
-fn push_status(html: &mut String, status: &Status) {
+fn push_status(html: &mut String, status: &Status, epochs: usize) {
+    let of_epochs = |epoch: usize| format!("epoch {}/{epochs}", padded(epoch, epochs));
     let _ = match status {
         Status::Learning {
             epoch,
-            epochs,
             timing,
             samples,
             fit_left,
         } => {
-            push_bar(html, timing.done, timing.total);
             let count = match timing.total {
-                Some(total) => format!("{}/{total}", timing.done),
+                Some(total) => format!("{}/{total}", padded(timing.done, total)),
                 None => timing.done.to_string(),
             };
             let rate = rate_text(*samples as f64, timing.elapsed);
-            let _ = write!(html, "epoch {epoch}/{epochs} · {count} · {rate} samples/s");
-            if let Some(left) = timing.left() {
-                let _ = write!(html, " · ETA {}", clock_text(left));
+            let _ = write!(html, "{} · {count} · {rate} samples/s", of_epochs(*epoch));
+            match (fit_left, timing.left()) {
+                (Some(all), Some(left)) => write!(
+                    html,
+                    " · ETA {} (epoch {})",
+                    clock_text(*all),
+                    clock_text(left)
+                ),
+                (None, Some(left)) => write!(html, " · ETA {}", clock_text(left)),
+                _ => Ok(()),
             }
-            if let Some(left) = fit_left {
-                let _ = write!(html, " (all epochs {})", clock_text(*left));
-            }
-            write!(html, "</div>")
         }
-        Status::Validating {
-            epoch,
-            epochs,
-            done,
-            count,
-        } => {
-            push_bar(html, *done, Some(*count));
-            write!(
-                html,
-                "epoch {epoch}/{epochs} · validating {done}/{count}</div>"
-            )
-        }
-        Status::Between { epoch, epochs } => {
-            push_bar(html, *epoch, Some(*epochs));
-            write!(html, "epoch {epoch}/{epochs}</div>")
-        }
+        Status::Validating { epoch, done, count } => write!(
+            html,
+            "{} · validating {}/{count}",
+            of_epochs(*epoch),
+            padded(*done, *count)
+        ),
+        Status::Between { epoch } => write!(html, "{}", of_epochs(*epoch)),
         Status::Done {
             epochs,
             took,
@@ -152,21 +152,28 @@ fn push_status(html: &mut String, status: &Status) {
             };
             write!(
                 html,
-                "<div>{epochs} epoch{plural} in {took} · {samples_text} samples, {rate} samples/s{why}</div>"
+                "{epochs} epoch{plural} in {took} · {samples_text} samples, {rate} samples/s{why}"
             )
         }
     };
 }
 
-/// Opens the line that the bar stands in.
-fn push_bar(html: &mut String, done: usize, total: Option<usize>) {
-    let _ = match total {
-        Some(total) => write!(
-            html,
-            "<div><progress value=\"{done}\" max=\"{total}\"></progress> "
-        ),
-        None => write!(html, "<div><progress></progress> "),
-    };
+/// A number that takes as much room as the largest one.
+fn padded(number: usize, largest: usize) -> String {
+    let digits = largest.to_string().len();
+    format!(
+        "<span style=\"display:inline-block;min-width:{digits}ch;text-align:right\">{number}</span>"
+    )
+}
+
+/// A progress bar of which this share is full; one that only shows that something goes on where
+/// the share is not known.
+pub(super) fn bar(share: Option<f64>) -> String {
+    let value = share.map_or_else(String::new, |share| format!(" value=\"{share:.4}\""));
+    format!(
+        "<progress{value} style=\"width:240px;height:12px;margin-right:8px;\
+         vertical-align:middle;accent-color:#1f77b4\"></progress>"
+    )
 }
 
 #[cfg(test)]
@@ -176,8 +183,12 @@ mod tests {
     #[track_caller]
     fn check(status: &Status, expected: &str) {
         let mut html = String::new();
-        push_status(&mut html, status);
-        assert_eq!(html, expected);
+        push_status(&mut html, status, 10);
+        for digits in [2, 4] {
+            let room = format!("display:inline-block;min-width:{digits}ch;text-align:right");
+            html = html.replace(&format!("<span style=\"{room}\">"), &format!("{digits}["));
+        }
+        assert_eq!(html.replace("</span>", "]"), expected);
     }
 
     #[test]
@@ -190,15 +201,17 @@ mod tests {
         };
         let learning = |timing, fit_left| Status::Learning {
             epoch: 2,
-            epochs: 5,
             timing,
             samples: 422 * 32,
             fit_left,
         };
         check(
             &learning(timing, Some(Duration::from_secs(80))),
-            "<div><progress value=\"422\" max=\"1688\"></progress> \
-             epoch 2/5 · 422/1688 · 6,750 samples/s · ETA 6s (all epochs 1:20)</div>",
+            "epoch 2[2]/10 · 4[422]/1688 · 6,750 samples/s · ETA 1:20 (epoch 6s)",
+        );
+        check(
+            &learning(timing, None),
+            "epoch 2[2]/10 · 4[422]/1688 · 6,750 samples/s · ETA 6s",
         );
         let unknown = Timing {
             total: None,
@@ -206,47 +219,59 @@ mod tests {
         };
         check(
             &learning(unknown, None),
-            "<div><progress></progress> epoch 2/5 · 422 · 6,750 samples/s</div>",
+            "epoch 2[2]/10 · 422 · 6,750 samples/s",
         );
+        let validating = Status::Validating {
+            epoch: 2,
+            done: 3,
+            count: 24,
+        };
+        check(&validating, "epoch 2[2]/10 · validating 2[3]/24");
+        let done = Status::Done {
+            epochs: 5,
+            took: Duration::from_secs(41),
+            samples: 270_000,
+            time_learning: Duration::from_secs(40),
+            why: "interrupted".into(),
+        };
         check(
-            &Status::Validating {
-                epoch: 2,
-                epochs: 5,
-                done: 3,
-                count: 24,
-            },
-            "<div><progress value=\"3\" max=\"24\"></progress> epoch 2/5 · validating 3/24</div>",
-        );
-        check(
-            &Status::Done {
-                epochs: 5,
-                took: Duration::from_secs(41),
-                samples: 270_000,
-                time_learning: Duration::from_secs(40),
-                why: "interrupted".into(),
-            },
-            "<div>5 epochs in 41s · 270,000 samples, 6,750 samples/s · interrupted</div>",
+            &done,
+            "5 epochs in 41s · 270,000 samples, 6,750 samples/s · interrupted",
         );
     }
 
     #[test]
-    fn nothing_in_it_needs_styles_or_scripts() {
+    fn a_bar_is_as_full_as_is_known() {
+        assert!(bar(Some(0.25)).starts_with("<progress value=\"0.2500\" "));
+        assert!(bar(None).starts_with("<progress style="));
+    }
+
+    #[test]
+    fn nothing_that_stays_needs_styles_or_scripts() {
         let mut history = History::default();
         let logs: Logs = [("acc", 0.5), ("loss", 1.0)].into_iter().collect();
-        history.push(1, &logs, Duration::ZERO, 0.1);
-        let status = Status::Between {
-            epoch: 1,
+        for epoch in 1..=2 {
+            history.push(epoch, &logs, Duration::ZERO, 0.1);
+        }
+        let status = Status::Done {
             epochs: 2,
+            took: Duration::ZERO,
+            samples: 1,
+            time_learning: Duration::ZERO,
+            why: String::new(),
         };
-        let html = document(&status, Some(&logs), &history, &Curves::default());
-        assert!(
-            html.contains("<div>acc: 0.5000 - loss: 1.0000</div>"),
-            "{html}"
-        );
-        assert!(
-            !html.contains("style") && !html.contains("script"),
-            "{html}"
-        );
-        assert!(!html.contains("color:"), "{html}");
+        let html = document(&Shown {
+            status: &status,
+            span: (0, 2),
+            share: Some(1.0),
+            unfinished: Some((3, &logs)),
+            history: &history,
+            curves: &Curves::default(),
+        });
+        assert!(html.contains("<td><i>1.0000</i></td>"), "{html}");
+        assert!(html.contains("<img src=\"data:image/png;base64,"), "{html}");
+        for needed in ["style", "script", "color", "<svg", "class=", "<progress"] {
+            assert!(!html.contains(needed), "{needed} in {html}");
+        }
     }
 }

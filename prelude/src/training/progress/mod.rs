@@ -10,6 +10,7 @@ mod curves;
 mod html;
 pub(crate) mod iterator;
 mod pace;
+mod panel;
 pub(crate) mod screen;
 pub(crate) mod text;
 
@@ -46,6 +47,8 @@ pub(crate) struct FitDisplay {
     history: History,
     curves: Curves,
     epoch: usize,
+    /// How many epochs were done before this `fit`.
+    epochs_before: Option<usize>,
     pace: Pace,
     fit_started: Duration,
     epoch_started: Duration,
@@ -76,6 +79,7 @@ impl FitDisplay {
             history: History::default(),
             curves: Curves::default(),
             epoch: 0,
+            epochs_before: None,
             pace: Pace::default(),
             fit_started: now,
             epoch_started: now,
@@ -88,6 +92,7 @@ impl FitDisplay {
 
     pub(crate) fn epoch_begins(&mut self, epoch: usize) {
         (self.epoch, self.first_step) = (epoch, None);
+        self.epochs_before.get_or_insert(epoch.saturating_sub(1));
         self.epoch_started = self.clock.now();
         if self.epochs > 1 {
             self.finished.push(format!("Epoch {epoch}/{}", self.epochs));
@@ -123,15 +128,15 @@ impl FitDisplay {
         let started = self.clock.now();
         let timing = self.timing(done);
         let share = self.steps.map(|steps| done as f64 / steps.max(1) as f64);
-        self.curves.add_running(self.epoch, share, losses);
+        self.curves.add_running(self.epoch, share, losses, logs);
         let status = html::Status::Learning {
             epoch: self.epoch,
-            epochs: self.epochs,
             timing,
             samples,
             fit_left: self.fit_left(timing),
         };
-        self.show(Some((&text::running_line(timing, logs), &status, logs)));
+        let line = text::running_line(timing, logs);
+        self.show(Some(&line), &status, share, Some(logs));
         self.pace.painted(started, self.clock.now());
     }
 
@@ -144,16 +149,12 @@ impl FitDisplay {
         }
         let status = html::Status::Validating {
             epoch: self.epoch,
-            epochs: self.epochs,
             done,
             count,
         };
         let line = text::final_line(self.timing(steps_done), logs);
-        self.show(Some((
-            &format!("{line} - validating {done}/{count}"),
-            &status,
-            logs,
-        )));
+        let line = format!("{line} - validating {done}/{count}");
+        self.show(Some(&line), &status, Some(1.0), Some(logs));
         self.pace.painted(started, self.clock.now());
     }
 
@@ -195,27 +196,25 @@ impl FitDisplay {
         if self.verbosity == Verbosity::Silent || !is_due {
             return;
         }
-        let status = html::Status::Between {
-            epoch: self.epoch,
-            epochs: self.epochs,
-        };
-        self.show_with(None, &status, None);
+        let status = html::Status::Between { epoch: self.epoch };
+        let is_done = self.history.epochs().last() == Some(&self.epoch);
+        self.show(None, &status, Some(f64::from(u8::from(is_done))), None);
         self.pace.painted(started, self.clock.now());
     }
 
     /// The `fit` is over: what stays in the notebook.
     pub(crate) fn finish(&mut self) {
-        self.finish_as("");
+        self.finish_as("", None);
     }
 
     /// The user has stopped it after batch number `done`, or it has failed there.
     pub(crate) fn stopped(&mut self, done: usize, logs: &Logs, why: &str) {
         let line = text::running_line(self.timing(done), logs);
         self.finished.push(format!("{line} - {why}"));
-        self.finish_as(why);
+        self.finish_as(why, (done > 0).then_some(logs));
     }
 
-    fn finish_as(&mut self, why: &str) {
+    fn finish_as(&mut self, why: &str, unfinished: Option<&Logs>) {
         if self.verbosity == Verbosity::Silent || self.is_over {
             return;
         }
@@ -227,20 +226,30 @@ impl FitDisplay {
             time_learning: self.time_learning,
             why: why.to_owned(),
         };
-        self.show_with(None, &status, None);
+        self.show(None, &status, None, unfinished);
     }
 
-    fn show(&mut self, running: Option<(&str, &html::Status, &Logs)>) {
-        if let Some((line, status, logs)) = running {
-            self.show_with(Some(line), status, Some(logs));
-        }
-    }
-
-    fn show_with(&mut self, running: Option<&str>, status: &html::Status, logs: Option<&Logs>) {
-        let (history, curves) = (&self.history, &self.curves);
+    /// Paints the running line, and as HTML this status of an epoch of which `share` is done, with
+    /// the means so far if it is not finished.
+    fn show(
+        &mut self,
+        running: Option<&str>,
+        status: &html::Status,
+        share: Option<f64>,
+        unfinished: Option<&Logs>,
+    ) {
+        let span = (self.epochs_before.unwrap_or_default(), self.epochs);
+        let shown = html::Shown {
+            status,
+            span,
+            share: share_of_fit(span, self.epoch, share),
+            unfinished: unfinished.map(|logs| (self.epoch, logs)),
+            history: &self.history,
+            curves: &self.curves,
+        };
         let is_bar = self.verbosity == Verbosity::Bar;
         self.screen.paint(&self.finished, running, || {
-            is_bar.then(|| html::document(status, logs, history, curves))
+            is_bar.then(|| html::document(&shown))
         });
     }
 
@@ -271,6 +280,18 @@ impl FitDisplay {
         };
         Some(timing.left()? + epoch * epochs_left)
     }
+}
+
+/// How much of all epochs is done, in epoch number `epoch` of which `share` is done. Of a single
+/// epoch of unknown length nothing is known.
+fn share_of_fit((before, last): (usize, usize), epoch: usize, share: Option<f64>) -> Option<f64> {
+    let count = last.saturating_sub(before).max(1);
+    let share = match share {
+        None if count == 1 => return None,
+        share => share.unwrap_or_default(),
+    };
+    let finished = epoch.saturating_sub(before + 1);
+    Some((finished as f64 + share) / count as f64)
 }
 
 #[cfg(test)]

@@ -30,14 +30,18 @@ fn run_child(test: &str, frames: bool) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The frames, of which the first makes the display and all others replace it.
-fn frames(test: &str) -> Vec<Value> {
+fn all_frames(test: &str) -> Vec<Value> {
     let stdout = run_child(test, true);
     let lines = stdout.split("\x1eTORCHBOOK ").skip(1);
-    let frames: Vec<Value> = lines
+    lines
         .map(|piece| serde_json::from_str(piece.lines().next().unwrap_or_default()))
         .collect::<Result<_, _>>()
-        .expect("a frame is one line of JSON");
+        .expect("a frame is one line of JSON")
+}
+
+/// The frames, of which the first makes the display and all others replace it.
+fn frames(test: &str) -> Vec<Value> {
+    let frames = all_frames(test);
     let id = &frames[0]["display_id"];
     assert!(id.is_string());
     for (i, frame) in frames.iter().enumerate() {
