@@ -124,11 +124,13 @@ fn virtual_environment() -> Option<PathBuf> {
     // Until this file is closed, other tests wait for the environment to be complete.
     let lock = File::create(root.join("lock")).unwrap();
     lock.lock().unwrap();
-    if fs::read_to_string(&complete).is_ok_and(|installed| installed == REQUIREMENTS) {
+    // Programs in an environment know where it is: one that was copied would use the other's.
+    let wanted_text = format!("# {}\n{REQUIREMENTS}", folder.display());
+    if fs::read_to_string(&complete).is_ok_and(|installed| installed == wanted_text) {
         return Some(folder);
     }
     let wanted = root.join("wanted.txt");
-    fs::write(&wanted, REQUIREMENTS).unwrap();
+    fs::write(&wanted, wanted_text).unwrap();
     succeeds(
         Command::new("python3")
             .args(["-m", "venv", "--clear"])
