@@ -9,6 +9,7 @@ pub mod cell_crate;
 pub mod diagnostics;
 pub mod evcxr;
 pub mod interrupts;
+pub mod notebook_progress;
 pub mod scripted;
 
 use crate::analysis::Analysis;

@@ -7,6 +7,9 @@
 //! [`notebook`] is a client that needs no Jupyter.
 
 pub mod cli;
+pub mod doctor;
+pub mod logging;
+pub mod settings;
 
 pub mod dispatch;
 pub mod handlers;

@@ -5,6 +5,7 @@
 //! | `test_messages.py` | jupyter_kernel_test: every message it knows |
 //! | `test_clients.py` | jupyter_client: several clients and kernels, interrupts, floods, crashes |
 //! | `test_vscode.py` | jupyter_client in the order of VS Code's messages |
+//! | `test_gateway.py` | jupyter-kernel-gateway, over its websocket |
 //! | `test_notebooks.py` | nbclient, nbconvert, papermill, nbval |
 //!
 //! `kernel.py` is the client that the tests share, `conftest.py` what pytest needs to know.
@@ -57,6 +58,11 @@ fn several_clients_and_kernels() {
 #[test]
 fn the_messages_of_vscode() {
     passes("test_vscode.py");
+}
+
+#[test]
+fn a_gateways_websocket() {
+    passes("test_gateway.py");
 }
 
 #[test]

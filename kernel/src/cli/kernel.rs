@@ -5,6 +5,7 @@ use crate::evaluator::scripted::ScriptedEvaluator;
 use crate::history::History;
 use crate::processes;
 use crate::server::{self, MakeEvaluator};
+use crate::settings::Settings;
 use crate::setup::kernel_folder::{KernelFolder, KernelFolderGuard};
 use crate::setup::{self, Cache, Environment};
 use crate::stand_in::tools::Tools;
@@ -12,6 +13,9 @@ use anyhow::Context;
 use clap::Args;
 use jupyter_protocol::ConnectionInfo;
 use std::path::{Path, PathBuf};
+
+/// Which GPUs CUDA shows to the cells.
+const VISIBLE_DEVICES: &str = "CUDA_VISIBLE_DEVICES";
 
 #[derive(Debug, Args)]
 pub struct KernelArguments {
@@ -24,11 +28,7 @@ pub struct KernelArguments {
 }
 
 /// Serves until the end, then leaves nothing behind.
-pub fn run(arguments: &KernelArguments) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("TORCHBOOK_LOG"))
-        .init();
+pub fn run(arguments: &KernelArguments, settings: &Settings) -> anyhow::Result<()> {
     let connection = read_connection_file(&arguments.connection_file)?;
     let (make_evaluator, guard): (MakeEvaluator, Option<KernelFolderGuard>) = if arguments.scripted
     {
@@ -37,7 +37,7 @@ pub fn run(arguments: &KernelArguments) -> anyhow::Result<()> {
             None,
         )
     } else {
-        let (make_evaluator, guard) = evcxr_evaluator()?;
+        let (make_evaluator, guard) = evcxr_evaluator(settings)?;
         (make_evaluator, Some(guard))
     };
     let history = History::start(History::file_of(&Environment::of_process()));
@@ -59,7 +59,7 @@ pub fn run(arguments: &KernelArguments) -> anyhow::Result<()> {
 }
 
 /// Reads what evcxr takes from this process's environment, while no other thread runs.
-fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
+fn evcxr_evaluator(settings: &Settings) -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
     let environment = Environment::of_process();
     let cache = Cache::of(&environment)?;
     let (folder, guard) = KernelFolder::create(&cache).with_context(|| {
@@ -70,8 +70,12 @@ fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
     })?;
     let tools = Tools::create(&folder.tools())
         .with_context(|| format!("cannot write {}", folder.tools().display()))?;
+    let visible = std::env::var(VISIBLE_DEVICES).ok();
     // SAFETY: the runtime and all other threads start later.
     unsafe {
+        if let Some(devices) = settings.visible_devices(visible.as_deref()) {
+            std::env::set_var(VISIBLE_DEVICES, devices);
+        }
         tools.enter();
         std::env::set_var("EVCXR_TMPDIR", folder.evcxr());
         std::env::set_var("EVCXR_CONFIG_DIR", folder.evcxr_configuration());
@@ -79,11 +83,14 @@ fn evcxr_evaluator() -> anyhow::Result<(MakeEvaluator, KernelFolderGuard)> {
             std::env::remove_var(name);
         }
     }
+    let start_up = settings.start_up.clone();
     let make_evaluator: MakeEvaluator = Box::new(move |io| {
         let prepare = Box::new(move |reporter: &setup::Reporter| {
             setup::ready::prelude(&environment, reporter)
         });
-        Ok(Box::new(EvcxrEvaluator::new(io, folder, tools, prepare)?))
+        Ok(Box::new(EvcxrEvaluator::new(
+            io, folder, tools, prepare, start_up,
+        )?))
     });
     Ok((make_evaluator, guard))
 }

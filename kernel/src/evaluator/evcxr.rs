@@ -6,6 +6,7 @@
 
 use super::diagnostics::CellSource;
 use super::interrupts::CellInterrupter;
+use super::notebook_progress::NotebookProgress;
 use super::{
     CellError, CellIo, Evaluator, Interrupter, Outcome, Output, Shown, StreamName, diagnostics,
 };
@@ -14,10 +15,10 @@ use crate::analysis::analyst::{Analyst, Command};
 use crate::analysis::workspace::Manifest;
 use crate::child::hub::{CellRecord, Death, Hub};
 use crate::display::Bundle;
+use crate::settings::StartUp;
 use crate::setup::Reporter;
 use crate::setup::kernel_folder::KernelFolder;
 use crate::setup::prepared::Prepared;
-use crate::setup::progress::{Progress, StepView, plain_line};
 use crate::stand_in::compilation::Compilation;
 use crate::stand_in::tools::Tools;
 use ::evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
@@ -25,8 +26,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 /// Makes or finds the prepared folder; may take minutes the first time, and reports its
 /// progress to whoever waits for the first cell.
@@ -46,6 +46,7 @@ pub struct EvcxrEvaluator {
     failure: Option<CellError>,
     /// As long as this is here, nobody removes the folder that cells are linked against.
     prepared: Option<Prepared>,
+    start_up: StartUp,
 }
 
 impl EvcxrEvaluator {
@@ -58,6 +59,7 @@ impl EvcxrEvaluator {
         folder: KernelFolder,
         tools: Tools,
         prepare: Prepare,
+        start_up: StartUp,
     ) -> io::Result<EvcxrEvaluator> {
         let (hub, mut command) = Hub::start(io, Some(&folder.prelude_library()))?;
         command
@@ -77,15 +79,14 @@ impl EvcxrEvaluator {
             context: None,
             failure: None,
             prepared: None,
+            start_up,
         })
     }
 
     fn start(&mut self) -> Result<CommandContext, String> {
-        let was_shown = Arc::new(AtomicBool::new(false));
-        let reporter = Reporter::new(NotebookProgress {
-            io: Arc::clone(self.hub.io()),
-            was_shown: Arc::clone(&was_shown),
-        });
+        let progress = NotebookProgress::new(Arc::clone(self.hub.io()));
+        let was_shown = progress.was_shown();
+        let reporter = Reporter::new(progress);
         let prepared = self
             .interrupter
             .while_preparing(|| (self.prepare)(&reporter))
@@ -122,13 +123,42 @@ impl EvcxrEvaluator {
             .restore_lock_file(&prepared)
             .map_err(|error| format!("cannot write Cargo.lock: {error}"))?;
         let mut context = CommandContext::with_eval_context(context);
-        let start_up_cell = prepared.start_up_cell();
+        let start_up_cell = prepared.start_up_cell(self.start_up.opt_level.as_deref());
         context
             .execute(&start_up_cell)
             .map_err(|error| format!("the prelude cannot be used in cells: {error}"))?;
         self.analyst.set_commands(commands(&mut context));
         self.tell_analyst(&context, &start_up_cell, true);
+        self.start_users_own(&mut context);
         Ok(context)
+    }
+
+    /// The crates and cells that the user wants in every notebook. One that fails is told, and the
+    /// notebook works without it.
+    fn start_users_own(&mut self, context: &mut CommandContext) {
+        let start_up = self.start_up.clone();
+        let crates = start_up
+            .dependencies
+            .iter()
+            .map(|dependency| format!(":dep {dependency}"));
+        for cell in crates.chain(start_up.cells) {
+            let result = context.execute(&cell);
+            self.tell_analyst(context, &cell, result.is_ok());
+            if let Err(error) = result {
+                let notice = format!("the start-up cell `{cell}` failed: {error}");
+                self.start_up.notices.push(notice);
+            }
+        }
+    }
+
+    /// Tells once, with the first cell, what is wrong with the settings.
+    fn tell_notices(&mut self) {
+        for notice in std::mem::take(&mut self.start_up.notices) {
+            self.hub.publish(Output::Stream {
+                name: StreamName::Stderr,
+                text: format!("[torchbook: {notice}]\n"),
+            });
+        }
     }
 
     fn run(&mut self, code: &str) -> Result<EvalOutputs, Error> {
@@ -275,6 +305,7 @@ impl Evaluator for EvcxrEvaluator {
             self.hub.end_cell();
             return Err(before_it_ran());
         }
+        self.tell_notices();
         self.analyst.cell_starts(code);
         let result = self.run(code);
         let record = self.hub.end_cell();
@@ -375,31 +406,6 @@ fn process_died(record: &CellRecord, variables: &[String]) -> CellError {
     CellError::new(ename, how).with_line(lost).with_line(
         "Functions, types and dependencies of earlier cells are still there; the next cell runs.",
     )
-}
-
-/// Shows set-up steps below the cell that waits for them.
-struct NotebookProgress {
-    io: Arc<dyn CellIo>,
-    was_shown: Arc<AtomicBool>,
-}
-
-impl Progress for NotebookProgress {
-    fn interval(&self) -> Duration {
-        Duration::from_secs(3)
-    }
-
-    fn show(&self, view: &StepView) {
-        self.note(&plain_line(view));
-    }
-
-    fn note(&self, text: &str) {
-        let text = format!("{text}\n");
-        self.was_shown.store(true, Ordering::SeqCst);
-        self.io.publish(Output::Stream {
-            name: StreamName::Stderr,
-            text,
-        });
-    }
 }
 
 /// Empties one of evcxr's channels; what comes there is worth a log line only.

@@ -91,6 +91,11 @@ fn ensure(
     if missing(spec, folder, &Reporter::silent())?.is_empty() {
         return Ok(folder.to_path_buf());
     }
+    let remedy = format!(
+        "Run `torchbook data` once with the network, or name a folder with the files with {}.",
+        spec.folder_variable
+    );
+    SetupError::unless_online(environment, spec.title, &remedy)?;
     let lock = Lock::acquire(folder, spec.title, reporter)?;
     fs::create_dir_all(folder).map_err(|source| SetupError::io("create", folder, source))?;
     // Another process may have fetched them meanwhile.

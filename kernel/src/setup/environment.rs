@@ -71,6 +71,34 @@ impl Environment {
             .find(|candidate| is_executable(candidate))
     }
 
+    /// What every login has and a service may lack: a home folder, and a path with the programs of the
+    /// system and Rust's. `home` is the one that the system's list of users gives.
+    pub fn missing(&self, home: Option<PathBuf>) -> Vec<(&'static str, OsString)> {
+        let mut missing = Vec::new();
+        let home = self.path("HOME").or_else(|| {
+            let home = home?;
+            missing.push(("HOME", home.clone().into_os_string()));
+            Some(home)
+        });
+        let cargo_home = self
+            .path("CARGO_HOME")
+            .or_else(|| Some(home?.join(".cargo")));
+        let tools = cargo_home.map(|home| home.join("bin"));
+        let tools = tools.filter(|bin| is_executable(&bin.join("cargo")));
+        let path = self.get("PATH").map(OsStr::to_owned);
+        let has_path = path.is_some();
+        let has_cargo = self.find_program("cargo").is_some();
+        let mut path = path.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+        if let Some(tools) = tools.filter(|_| !has_cargo) {
+            path.push(":");
+            path.push(tools);
+            missing.push(("PATH", path));
+        } else if !has_path {
+            missing.push(("PATH", path));
+        }
+        missing
+    }
+
     /// A command that sees exactly these variables and is looked up in their `PATH`.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
@@ -105,6 +133,28 @@ mod tests {
                 "{value}"
             );
         }
+    }
+
+    #[test]
+    fn a_service_without_variables_gets_a_home_and_rusts_tools() {
+        let home = tempfile::tempdir().unwrap();
+        let bin = home.path().join(".cargo/bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        fakes::program(&bin, "cargo", "exit 0");
+        let of_users = Some(home.path().to_path_buf());
+        let path = OsString::from(format!("/usr/local/bin:/usr/bin:/bin:{}", bin.display()));
+        assert_eq!(
+            Environment::empty().missing(of_users.clone()),
+            [("HOME", home.path().into()), ("PATH", path)]
+        );
+        let complete = Environment::empty()
+            .with("HOME", home.path())
+            .with("PATH", &bin);
+        assert_eq!(complete.missing(of_users), []);
+        let no_rust = Environment::empty()
+            .with("HOME", "/nowhere")
+            .with("PATH", "/bin");
+        assert_eq!(no_rust.missing(None), []);
     }
 
     #[test]

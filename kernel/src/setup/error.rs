@@ -65,6 +65,15 @@ pub enum SetupError {
         output: String,
     },
 
+    /// Something that would have to be fetched while the network is forbidden.
+    #[error("{what} is not there, and the setting `offline` forbids to fetch it. {remedy}")]
+    Offline {
+        /// What is missing.
+        what: String,
+        /// What to do instead.
+        remedy: String,
+    },
+
     /// No space left, or not enough to begin with.
     #[error(
         "the disk that holds {} is full: {}. Free some space, or name a folder on another disk with \
@@ -245,7 +254,28 @@ impl fmt::Display for Attempt {
     }
 }
 
+/// The variable of the setting `offline`.
+const OFFLINE_VARIABLE: &str = "TORCHBOOK_OFFLINE";
+
 impl SetupError {
+    /// An error where the user has forbidden the network.
+    ///
+    /// # Errors
+    /// [`SetupError::Offline`] naming `what` would have been fetched and what to do.
+    pub fn unless_online(
+        environment: &super::Environment,
+        what: &str,
+        remedy: &str,
+    ) -> super::Result<()> {
+        if !environment.is_on(OFFLINE_VARIABLE) {
+            return Ok(());
+        }
+        Err(Self::Offline {
+            what: what.to_owned(),
+            remedy: remedy.to_owned(),
+        })
+    }
+
     /// Wraps an error of the file system, and recognises a full disk.
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_path_buf();

@@ -124,20 +124,24 @@ impl KernelFolderGuard {
     }
 }
 
-/// Where kernels' folders are. evcxr cannot have spaces in its path, so a cache in a
-/// folder with spaces is avoided.
+/// Where kernels' folders are. evcxr cannot have spaces in its path, so a cache in a folder with
+/// spaces is avoided, and so is one that cannot be written, as in an image of a container.
 fn kernels_root(cache: &Cache) -> PathBuf {
     let root = cache.root().join("kernels");
-    if root
+    let has_spaces = root
         .as_os_str()
         .as_encoded_bytes()
         .iter()
-        .any(u8::is_ascii_whitespace)
-    {
-        let user = rustix::process::getuid().as_raw();
-        return PathBuf::from(format!("/tmp/torchbook-{user}/kernels"));
+        .any(u8::is_ascii_whitespace);
+    let is_writable = || {
+        fs::create_dir_all(&root).is_ok()
+            && rustix::fs::access(&root, rustix::fs::Access::WRITE_OK).is_ok()
+    };
+    if !has_spaces && is_writable() {
+        return root;
     }
-    root
+    let user = rustix::process::getuid().as_raw();
+    PathBuf::from(format!("/tmp/torchbook-{user}/kernels"))
 }
 
 fn remove_leftovers(root: &Path) -> io::Result<()> {
@@ -221,6 +225,19 @@ mod tests {
         let (living, _guard) = KernelFolder::create(&cache).unwrap();
         let (another, _other_guard) = KernelFolder::create(&cache).unwrap();
         assert!(!dead.path().exists() && living.path().exists() && another.path().exists());
+    }
+
+    #[test]
+    fn evcxrs_folder_is_elsewhere_where_the_cache_has_spaces_or_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let user = rustix::process::getuid().as_raw();
+        let elsewhere = PathBuf::from(format!("/tmp/torchbook-{user}/kernels"));
+        let spaces = Cache::at(folder.path().join("내 캐시"));
+        assert_eq!(kernels_root(&spaces), elsewhere);
+        // Not even root can make a folder below a file.
+        assert_eq!(kernels_root(&Cache::at("/dev/null/cache")), elsewhere);
+        let plain = Cache::at(folder.path().join("캐시"));
+        assert_eq!(kernels_root(&plain), plain.root().join("kernels"));
     }
 
     #[test]

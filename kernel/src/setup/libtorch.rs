@@ -1,7 +1,7 @@
 //! libtorch: which one is used, and that it is there.
 //!
 //! In this order: the folder in `LIBTORCH`, the Python torch if `LIBTORCH_USE_PYTORCH=1`, the one in
-//! the cache, one made from the Python wheel ([`wheel`]). Whichever it is, its version is read
+//! the cache, a Python torch of the right version, one made from the Python wheel ([`wheel`]). Whichever it is, its version is read
 //! ([`version`]) and it is loaded once in a child process ([`check`]): this process never loads it.
 
 pub mod check;
@@ -142,24 +142,76 @@ pub fn ensure(
     environment: &Environment,
     reporter: &Reporter,
 ) -> Result<Libtorch> {
+    if let Some(libtorch) = find(cache, options, environment)? {
+        return Ok(libtorch);
+    }
+    let layout = layouts(options)[0];
+    wheel::install(cache, layout, &options.checker, environment, reporter)
+}
+
+/// The libtorch that is there already, if one is.
+///
+/// # Errors
+/// [`SetupError`] where the user has named one that cannot be used.
+pub fn find(
+    cache: &Cache,
+    options: &Options,
+    environment: &Environment,
+) -> Result<Option<Libtorch>> {
     if let Some(dir) = environment.path("LIBTORCH") {
-        return existing(&dir, "LIBTORCH", cache, options, environment);
+        return existing(&dir, "LIBTORCH", cache, options, environment).map(Some);
     }
     if environment.is_on("LIBTORCH_USE_PYTORCH") {
         let dir = of_python(environment)?;
-        return existing(&dir, "LIBTORCH_USE_PYTORCH", cache, options, environment);
+        return existing(&dir, "LIBTORCH_USE_PYTORCH", cache, options, environment).map(Some);
     }
-    let layouts: &[Layout] = match options.choice {
+    let cached = layouts(options)
+        .iter()
+        .find_map(|layout| in_cache(cache, *layout));
+    Ok(cached.or_else(|| suitable_python(cache, options, environment)))
+}
+
+/// What may be used on this machine; the first is what would be installed.
+fn layouts(options: &Options) -> &'static [Layout] {
+    match options.choice {
         Choice::Cpu => &[Layout::Cpu],
         Choice::Cuda => &[Layout::Cuda],
         Choice::Auto if gpu::is_present(&options.root) => &[Layout::Cuda],
         // The one with CUDA also runs without a GPU: no second download after a forced one.
         Choice::Auto => &[Layout::Cpu, Layout::Cuda],
-    };
-    if let Some(libtorch) = layouts.iter().find_map(|layout| in_cache(cache, *layout)) {
-        return Ok(libtorch);
     }
-    wheel::install(cache, layouts[0], &options.checker, environment, reporter)
+}
+
+/// The torch of Python, where it has the right version and build: nothing is downloaded then. Its
+/// folder is remembered, so that a kernel finds it also where another Python comes first.
+fn suitable_python(
+    cache: &Cache,
+    options: &Options,
+    environment: &Environment,
+) -> Option<Libtorch> {
+    let note = cache.libtorch("of-python");
+    let needs_cuda = layouts(options) == [Layout::Cuda];
+    let mut options = options.clone();
+    options.choice = if needs_cuda {
+        Choice::Cuda
+    } else {
+        options.choice
+    };
+    let usable = |dir: &Path| {
+        let found = existing(dir, "Python", cache, &options, environment).ok()?;
+        (options.choice != Choice::Cpu || !found.cuda).then_some(found)
+    };
+    let remembered = fs::read_to_string(&note).ok().map(PathBuf::from);
+    if let Some(libtorch) = remembered.and_then(|dir| usable(&dir)) {
+        return Some(libtorch);
+    }
+    let libtorch = usable(&of_python(environment).ok()?)?;
+    // A cache that cannot be written costs the question again, nothing else.
+    if let Some(folder) = note.parent() {
+        let _ = fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&note, libtorch.dir.as_os_str().as_encoded_bytes()));
+    }
+    Some(libtorch)
 }
 
 /// The finished libtorch of this layout in the cache, if there is one.

@@ -72,13 +72,7 @@ impl Prepared {
         reporter: &Reporter,
     ) -> Result<Prepared> {
         let dependencies = dependencies_key(toolchain, libtorch);
-        let folder = cache.prepared(&format!("{dependencies}-{}", sources_key()));
-        let mut prepared = Prepared {
-            folder,
-            toolchain: toolchain.clone(),
-            build_environment: libtorch.env(),
-            in_use: None,
-        };
+        let mut prepared = Prepared::at_its_place(cache, toolchain, libtorch);
         if prepared.claim() {
             return Ok(prepared);
         }
@@ -90,6 +84,22 @@ impl Prepared {
         }
         prepared.claim();
         Ok(prepared)
+    }
+
+    /// The complete folder for these parts, if there is one. It is not kept from being removed.
+    pub fn find(cache: &Cache, toolchain: &Toolchain, libtorch: &Libtorch) -> Option<Prepared> {
+        let prepared = Prepared::at_its_place(cache, toolchain, libtorch);
+        prepared.is_complete().then_some(prepared)
+    }
+
+    fn at_its_place(cache: &Cache, toolchain: &Toolchain, libtorch: &Libtorch) -> Prepared {
+        let dependencies = dependencies_key(toolchain, libtorch);
+        Prepared {
+            folder: cache.prepared(&format!("{dependencies}-{}", sources_key())),
+            toolchain: toolchain.clone(),
+            build_environment: libtorch.env(),
+            in_use: None,
+        }
     }
 
     /// Marks the folder as used by this process; false where there is no complete one to use.
@@ -126,8 +136,9 @@ impl Prepared {
         &self.build_environment
     }
 
-    /// What evcxr executes before the user's first cell.
-    pub fn start_up_cell(&self) -> String {
+    /// What evcxr executes before the user's first cell; `level` is how much cells are optimised,
+    /// where the user has not left that to the kernel.
+    pub fn start_up_cell(&self, level: Option<&str>) -> String {
         let mut lines: Vec<String> = self
             .build_environment
             .iter()
@@ -135,7 +146,7 @@ impl Prepared {
             .collect();
         // evcxr takes mold or lld from the path; what is prepared was linked by the default.
         lines.push(":linker system".into());
-        lines.push(format!(":opt {LEVEL_BY_CELL}"));
+        lines.push(format!(":opt {}", level.unwrap_or(LEVEL_BY_CELL)));
         lines.push(format!(":dep {}", self.dependency()));
         lines.push("use torchbook::*;".into());
         lines.join("\n")
@@ -396,7 +407,8 @@ mod tests {
             build_environment: vec![("LIBTORCH".into(), "/lt".into())],
             in_use: None,
         };
-        let cell = prepared.start_up_cell();
+        let cell = prepared.start_up_cell(Some("2"));
+        assert!(cell.contains("\n:opt 2\n"), "{cell}");
         assert!(cell.starts_with(":build_env LIBTORCH=/lt\n"), "{cell}");
         assert!(
             cell.contains("path = \"/prepared/sources/prelude\""),

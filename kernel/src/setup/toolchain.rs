@@ -91,6 +91,8 @@ impl Toolchain {
                     .into(),
             });
         };
+        let remedy = "Run `rustup component add rust-src` once with the network.";
+        SetupError::unless_online(environment, "The component rust-src", remedy)?;
         let mut command = environment.command(rustup);
         command.args(["component", "add", "rust-src"]);
         if let Some(name) = self.sysroot.file_name() {
@@ -104,7 +106,10 @@ impl Toolchain {
 }
 
 /// A host for which libtorch is built.
-fn check_host(os: &str, architecture: &str) -> Result<()> {
+///
+/// # Errors
+/// [`SetupError::UnsupportedHost`].
+pub fn check_host(os: &str, architecture: &str) -> Result<()> {
     match (os, architecture) {
         ("linux", "x86_64") => Ok(()),
         _ => Err(SetupError::UnsupportedHost {
@@ -175,7 +180,10 @@ fn check_version(rustc: &Path, version: &str) -> Result<()> {
 }
 
 /// libtorch's C++ interface is compiled on this machine, and rustc links with the same compiler.
-fn check_cxx(environment: &Environment) -> Result<()> {
+///
+/// # Errors
+/// [`SetupError::ToolMissing`] or [`SetupError::CommandFailed`].
+pub fn check_cxx(environment: &Environment) -> Result<()> {
     let compilers = [
         ("CXX", "c++", "compiling the C++ part of tch"),
         ("CC", "cc", "linking cells"),

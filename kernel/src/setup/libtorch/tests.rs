@@ -252,3 +252,25 @@ fn choices_are_read_from_the_environment() {
         r#"TORCHBOOK_LIBTORCH is "gpu", expected auto, cpu or cuda"#
     );
 }
+
+#[test]
+fn a_python_torch_of_the_right_version_is_used_and_remembered() {
+    let machine = Machine::new();
+    let dir = machine.libtorch("python/torch", "2.11.0+cpu");
+    let answer = format!("echo '{}'", dir.display());
+    let python = fakes::program(machine.folder.path(), "python3", &answer);
+    assert_eq!(machine.ensure().unwrap().dir, dir);
+    // Another Python comes first now, or none.
+    fs::remove_file(python).unwrap();
+    assert_eq!(machine.ensure().unwrap().dir, dir);
+    // It is no longer the right one: pip would be asked now, and there is none.
+    fs::write(dir.join("build-version"), "2.12.0").unwrap();
+    machine.check_refused(&["python3"]);
+}
+
+#[test]
+fn without_the_network_the_message_says_how_to_get_it() {
+    Machine::new()
+        .set("TORCHBOOK_OFFLINE", "1")
+        .check_refused(&["offline", "LIBTORCH"]);
+}

@@ -62,6 +62,8 @@ const TORCH_BYTES: u64 = 1_700_000_000;
 const REMEDY: &str =
     "Run it again. If it fails again, name a libtorch 2.11.0 of your own with LIBTORCH.";
 
+const OFFLINE_REMEDY: &str = "Run `torchbook install` once with the network, or name a libtorch 2.11.0 of your own with LIBTORCH.";
+
 /// Installs a libtorch of this layout into the cache.
 ///
 /// # Errors
@@ -86,6 +88,7 @@ fn install_where(
 ) -> Result<Libtorch> {
     let target = cache.libtorch(layout.name());
     let title = layout.title();
+    SetupError::unless_online(environment, &title, OFFLINE_REMEDY)?;
     // Before the lock: a machine without pip should say so, not wait.
     let pip = Pip::find(environment)?;
     let lock = Lock::acquire(&target, &title, reporter)?;
