@@ -135,6 +135,7 @@ pub use model::layers::dropout::{
 };
 pub use model::layers::embedding::Embedding;
 pub use model::layers::lambda::{Computed, Identity, Lambda};
+pub use model::layers::masking::Masking;
 pub use model::layers::merging::{
     Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract,
 };

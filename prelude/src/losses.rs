@@ -10,7 +10,7 @@ mod regression;
 mod targets;
 
 use serde_json::Value;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 pub use crossentropy::{
     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy,
@@ -163,6 +163,40 @@ known_losses! {
     Hinge: "hinge",
     SquaredHinge: "squared_hinge",
     CategoricalHinge: "categorical_hinge",
+}
+
+/// What a position that counts weighs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Masked {
+    /// 1.
+    AsIs,
+    /// So much more that the mean over all positions is the mean over those that count.
+    Rescaled,
+}
+
+/// Weights of samples, `(batch,)` or `(batch, steps)`, together with a mask of their positions,
+/// `(batch, steps)`: 0 where a position is masked. `None` without a mask.
+///
+/// # Source
+/// Keras 3, keras/src/losses/loss.py, `apply_mask`.
+pub(crate) fn masked_weights(
+    weights: Option<&Tensor>,
+    mask: Option<&Tensor>,
+    masked: Masked,
+) -> Result<Option<Tensor>> {
+    let Some(mask) = mask else {
+        return Ok(None);
+    };
+    let mut shown = mask.f_to_kind(Kind::Float)?;
+    if masked == Masked::Rescaled {
+        // Where nothing counts, the weights are 0 times anything.
+        let valid = shown.f_sum(Kind::Float)?.f_clamp_min(1.0)?;
+        shown = shown.f_mul_scalar(mask.numel() as i64)?.f_div(&valid)?;
+    }
+    Ok(Some(match weights {
+        Some(weights) => shown.f_mul(&spread(weights, &shown, "mask")?)?,
+        None => shown,
+    }))
 }
 
 /// Weights in a shape that multiplies `values` as Keras does it: one per sample, or one per value.

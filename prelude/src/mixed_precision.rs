@@ -98,7 +98,7 @@ pub(crate) fn forward(
     let in_full = |output: ModelOutput| -> Result<ModelOutput> {
         Ok(ModelOutput {
             values: output.values.f_to_kind(Kind::Float)?,
-            form: output.form,
+            ..output
         })
     };
     outputs.into_iter().map(in_full).collect()

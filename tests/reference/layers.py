@@ -203,6 +203,8 @@ simple("Rescaling", (3,), scale=0.5, offset=-1.0)
 simple("Normalization", (2, 3), invert=True)
 simple("Normalization", (2, 3), mean=0.2, variance=0.5)
 
+simple("Masking", (3, 2), mask_value=0.5)
+
 # Joins
 for name in ["Add", "Multiply", "Average", "Maximum", "Minimum"]:
     simple(name, (2, 3), (1, 3), (2, 1))

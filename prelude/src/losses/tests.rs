@@ -17,6 +17,7 @@ fn check(loss: impl Loss, name: &str, y: &str, values: &str, form: OutputForm) {
     let output = ModelOutput {
         values: values.shallow_clone(),
         form,
+        mask: None,
     };
     let expect = |what: &str, actual: &Tensor| {
         close(actual, &reference.tensor(&format!("{name}/{what}")), 1e-5);
@@ -136,6 +137,7 @@ fn targets_of_one_column_go_with_outputs_of_one_column() -> Result<()> {
     let output = |values: &Tensor, form| ModelOutput {
         values: values.shallow_clone(),
         form,
+        mask: None,
     };
     let reference: Reference = reference("losses");
     let (labels, logits) = (reference.tensor("labels"), reference.tensor("logits"));
@@ -192,6 +194,7 @@ fn a_closure_is_a_loss_that_cannot_be_saved() -> Result<()> {
     let output = ModelOutput {
         values: prediction.shallow_clone(),
         form: Values,
+        mask: None,
     };
     let by_hand = (&prediction - &y).abs().pow_tensor_scalar(3).mean(None);
     close(&loss.mean(&y, &output)?, &by_hand, 1e-6);
@@ -216,6 +219,7 @@ fn weights_that_belong_to_other_samples_are_refused() {
     let output = ModelOutput {
         values: x.shallow_clone(),
         form: Values,
+        mask: None,
     };
     let error = MeanSquaredError::new()
         .weighted_mean(&x, &output, Some(&x.narrow(0, 0, 3).select(1, 0)))

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::MetricState;
 use crate::Result;
-use crate::losses::spread;
+use crate::losses::{Masked, masked_weights, spread};
 use crate::model::layers::ModelOutput;
 
 /// Values of a batch: one per sample, or more, `(batch, …)`.
@@ -48,6 +48,8 @@ impl<V: Values> MetricState for Mean<V> {
     ) -> Result<()> {
         let _guard = tch::no_grad_guard();
         let values = self.of.values(y, output)?;
+        let shown = masked_weights(sample_weight, output.mask.as_ref(), Masked::AsIs)?;
+        let sample_weight = shown.as_ref().or(sample_weight);
         let rows = values.size().first().copied().unwrap_or(1);
         let Some(weights) = sample_weight else {
             let per_row = (values.numel() as i64 / rows.max(1)).max(1);

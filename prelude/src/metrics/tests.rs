@@ -24,6 +24,7 @@ fn measured(
         let output = ModelOutput {
             values: rows(&values),
             form,
+            mask: None,
         };
         state.update(&rows(&y), &output, weights.as_ref().map(rows).as_ref())?;
         // Reading in between changes nothing.
@@ -229,6 +230,7 @@ fn class_numbers_where_rows_are_needed_are_refused() {
     let output = ModelOutput {
         values: Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)),
         form: Values,
+        mask: None,
     };
     for metric in ["precision", "auc", "f1_score", "categorical_accuracy"] {
         let mut state = by_name(metric).expect("known").start();

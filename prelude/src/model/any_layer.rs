@@ -200,8 +200,18 @@ impl AnyLayer {
         inputs: &[Tensor],
         mode: Mode,
     ) -> Result<Vec<ModelOutput>> {
+        self.forward_masked(inputs, &[], mode)
+    }
+
+    /// The same where positions of the inputs are masked.
+    pub(crate) fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
         let mut placed = self.lock();
-        let outputs = placed.layer.forward_all(inputs, mode)?;
+        let outputs = placed.layer.forward_masked(inputs, masks, mode)?;
         if let Some(watched) = &mut placed.watched {
             *watched = outputs
                 .iter()

@@ -161,6 +161,11 @@ impl Model {
     }
 }
 
+/// Another handle of a mask.
+fn shared(mask: &Option<Tensor>) -> Option<Tensor> {
+    mask.as_ref().map(Tensor::shallow_clone)
+}
+
 fn shapes(symbols: &[SymbolicTensor]) -> Vec<Shape> {
     symbols
         .iter()
@@ -202,25 +207,38 @@ impl Network for Model {
     }
 
     fn forward_to_logits(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
+        self.forward_masked(inputs, &[], mode)
+    }
+
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
         let mut slots: Vec<Option<ModelOutput>> = self.consumed.iter().map(|_| None).collect();
         let missing = || Error::NotBuilt {
             model: self.name.clone(),
             action: "a forward pass",
         };
-        for (slot, input) in self.input_slots.iter().zip(inputs) {
-            slots[*slot] = Some(ModelOutput::of_values(input.shallow_clone()));
+        for (index, (slot, input)) in self.input_slots.iter().zip(inputs).enumerate() {
+            let input = ModelOutput::of_values(input.shallow_clone());
+            slots[*slot] = Some(input.masked(shared(masks.get(index).unwrap_or(&None))));
         }
-        let mut arguments = Vec::new();
+        let (mut arguments, mut masks) = (Vec::new(), Vec::new());
         for step in &self.steps {
             arguments.clear();
+            masks.clear();
             for slot in &step.inputs {
                 let output = slots[*slot].as_ref().ok_or_else(missing)?;
                 arguments.push(output.values.shallow_clone());
+                masks.push(shared(&output.mask));
             }
-            let outputs = step.node.layer.forward_to_logits(&arguments, mode)?;
+            let layer = &step.node.layer;
+            let outputs = layer.forward_masked(&arguments, &masks, mode)?;
             for (slot, output) in step.outputs.iter().zip(outputs) {
                 slots[*slot] = Some(match self.consumed[*slot] {
-                    true => ModelOutput::of_values(output.activated()?),
+                    true => ModelOutput::of_values(output.activated()?).masked(output.mask),
                     false => output,
                 });
             }
@@ -230,6 +248,7 @@ impl Network for Model {
             Ok(ModelOutput {
                 values: output.values.shallow_clone(),
                 form: output.form,
+                mask: shared(&output.mask),
             })
         };
         self.output_slots.iter().map(output).collect()

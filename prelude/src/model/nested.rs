@@ -52,6 +52,16 @@ impl<N: Network> Layer for Nested<N> {
             .forward_to_logits(&self.network.checked_inputs(inputs)?, mode)
     }
 
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
+        let inputs = self.network.checked_inputs(inputs)?;
+        self.network.forward_masked(&inputs, masks, mode)
+    }
+
     fn weights(&self) -> Vec<Weight> {
         self.network.weights()
     }

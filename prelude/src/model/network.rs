@@ -87,6 +87,21 @@ pub trait Network: Send {
     /// [`Error::ShapeMismatch`] if a layer refuses what it is given.
     fn forward_to_logits(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>>;
 
+    /// The same where positions of the inputs are masked, one mask for each input: a model that is a
+    /// layer of another one.
+    ///
+    /// # Errors
+    /// As `forward_to_logits`.
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
+        let _ = masks;
+        self.forward_to_logits(inputs, mode)
+    }
+
     /// The layers in Keras's order; those of a model inside are in that one's own list. They are
     /// the model's own, not copies.
     fn layers(&self) -> Vec<AnyLayer>;

@@ -241,10 +241,22 @@ impl Network for Sequential {
     }
 
     fn forward_to_logits(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
+        self.forward_masked(inputs, &[None], mode)
+    }
+
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
+        let input = super::layers::only_input(&self.name, inputs)?;
+        let mask = masks.first().and_then(Option::as_ref);
         let mut output =
-            ModelOutput::of_values(super::layers::only_input(&self.name, inputs)?.shallow_clone());
+            ModelOutput::of_values(input.shallow_clone()).masked(mask.map(Tensor::shallow_clone));
         for layer in &self.layers {
-            let outputs = layer.forward_to_logits(&[output.activated()?], mode)?;
+            let masks = [output.mask.take()];
+            let outputs = layer.forward_masked(&[output.activated()?], &masks, mode)?;
             output = only_output(&self.name, outputs)?;
         }
         Ok(vec![output])

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tch::Tensor;
 
 use super::history::History;
-use crate::losses::{IntoLoss, Loss};
+use crate::losses::{IntoLoss, Loss, Masked, masked_weights};
 use crate::metrics::{IntoMetrics, Metric, MetricState};
 use crate::mixed_precision::Policy;
 use crate::model::layers::ModelOutput;
@@ -69,6 +69,8 @@ impl Compiled {
     ) -> Result<Tensor> {
         let mut total: Option<Tensor> = None;
         for (y, output) in y.iter().zip(outputs) {
+            let shown = masked_weights(weights, output.mask.as_ref(), Masked::Rescaled)?;
+            let weights = shown.as_ref().or(weights);
             let loss = self.loss.weighted_mean(y, output, weights)?;
             total = Some(match total {
                 Some(total) => total.f_add(&loss)?,

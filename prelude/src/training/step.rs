@@ -45,7 +45,7 @@ pub(crate) fn train_on_batch(
         let detached = |output: ModelOutput| -> Result<ModelOutput> {
             Ok(ModelOutput {
                 values: output.values.f_detach()?,
-                form: output.form,
+                ..output
             })
         };
         Ok(Step {

@@ -124,7 +124,11 @@ impl Function {
             Function::Sigmoid => (x, OutputForm::SigmoidLogits),
             _ => (self.apply(&x)?, OutputForm::Values),
         };
-        Ok(ModelOutput { values, form })
+        Ok(ModelOutput {
+            values,
+            form,
+            mask: None,
+        })
     }
 }
 

@@ -127,6 +127,7 @@ impl Layer for Softmax {
         Ok(ModelOutput {
             values: input.shallow_clone(),
             form: OutputForm::SoftmaxLogits,
+            mask: None,
         })
     }
 }

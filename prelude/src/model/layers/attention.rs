@@ -37,8 +37,8 @@ layer! {
     ///
     /// # Source
     /// Keras 3, keras/src/layers/attention/multi_head_attention.py. `use_causal_mask`, there an
-    /// argument of the call, is one of the layer here. Masks of padding, attention over several axes
-    /// and returned scores are not there.
+    /// argument of the call, is one of the layer here. Masks of query, value and key hide positions
+    /// of padding. Attention over several axes and returned scores are not there.
     MultiHeadAttention(num_heads: i64, key_dim: i64) {
         /// The size of each head's values; `key_dim` without this call.
         value_dim: Option<i64> = None,
@@ -65,6 +65,13 @@ layer! {
 }
 
 const CLASS: &str = "MultiHeadAttention";
+
+/// The score of a position that is not seen.
+///
+/// # Source
+/// jax.nn.dot_product_attention, which Keras calls: 0.7 of the smallest number, so that scores can
+/// be added to it.
+const HIDDEN: f64 = -0.7 * f32::MAX as f64;
 
 /// Query, value and key of a call.
 fn roles<T>(inputs: &[T]) -> Result<[&T; 3]> {
@@ -111,6 +118,37 @@ impl MultiHeadAttention {
             false => None,
         };
         Ok((Some(kernel), bias))
+    }
+
+    /// Which position of the query sees which of the values, `(batch, 1, queries, values)`; `None`
+    /// if no position is masked.
+    ///
+    /// # Source
+    /// Keras 3, `_compute_attention_mask`.
+    fn seen(&self, masks: &[Option<Tensor>], queries: i64, values: i64) -> Result<Option<Tensor>> {
+        if masks.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let [query, value, key] = roles(masks)?;
+        let mut seen: Option<Tensor> = None;
+        let mut restrict = |mask: Tensor| -> Result<()> {
+            seen = Some(match seen.take() {
+                Some(seen) => seen.f_logical_and(&mask)?,
+                None => mask,
+            });
+            Ok(())
+        };
+        if let Some(query) = query {
+            restrict(query.f_unsqueeze(1)?.f_unsqueeze(-1)?)?;
+        }
+        for mask in [value, key].into_iter().flatten() {
+            restrict(mask.f_unsqueeze(1)?.f_unsqueeze(1)?)?;
+        }
+        if let (true, Some(mask)) = (self.use_causal_mask, masks.iter().flatten().next()) {
+            let all = Tensor::f_ones([queries, values], (mask.kind(), mask.device()))?;
+            restrict(all.f_tril(0)?)?;
+        }
+        Ok(seen)
     }
 
     /// (batch, steps, channels) to (batch, heads, steps, size of a head).
@@ -200,6 +238,15 @@ impl Layer for MultiHeadAttention {
     }
 
     fn forward_all(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
+        self.forward_masked(inputs, &[], mode)
+    }
+
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
         let shapes: Vec<Shape> = inputs.iter().map(sample_shape).collect();
         self.output_shapes(&shapes)?;
         let [query, value, key] = roles(inputs)?;
@@ -211,15 +258,18 @@ impl Layer for MultiHeadAttention {
         } else {
             0.0
         };
+        // Added to the scores. Finite, as in Keras: a masked query attends to all values alike.
+        let hidden = match self.seen(masks, query.size()[2], key.size()[2])? {
+            Some(seen) => {
+                let zeros = Tensor::f_zeros(seen.size(), (query.kind(), query.device()))?;
+                Some(zeros.f_masked_fill(&seen.f_logical_not()?, HIDDEN)?)
+            }
+            None => None,
+        };
+        // libtorch takes a mask or makes a causal one, not both.
+        let is_causal = self.use_causal_mask && hidden.is_none();
         let attended = Tensor::f_scaled_dot_product_attention(
-            &query,
-            &key,
-            &value,
-            None::<Tensor>,
-            dropout,
-            self.use_causal_mask,
-            None,
-            false,
+            &query, &key, &value, hidden, dropout, is_causal, None, false,
         )?;
         // (batch, heads, steps, size) to (batch, steps, heads · size).
         let axes = attended.size();
@@ -229,10 +279,12 @@ impl Layer for MultiHeadAttention {
                 .f_reshape([axes[0], axes[2], axes[1] * axes[3]])?;
         let kernel = built(CLASS, &self.output_kernel)?;
         let output = joined.f_matmul(&kernel.f_reshape([axes[1] * axes[3], -1])?)?;
-        Ok(vec![ModelOutput::of_values(match &self.output_bias {
+        let output = ModelOutput::of_values(match &self.output_bias {
             Some(bias) => output.f_add(bias.tensor())?,
             None => output,
-        })])
+        });
+        let query_mask = masks.first().and_then(Option::as_ref);
+        Ok(vec![output.masked(query_mask.map(Tensor::shallow_clone))])
     }
 }
 

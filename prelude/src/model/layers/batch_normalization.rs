@@ -1,10 +1,12 @@
 //! Batch normalisation.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use super::convolution::sample_shape;
 use super::declare::{declared, layer};
-use super::{Layer, axis_index, built, check_channels, check_last_axis};
+use super::{Layer, ModelOutput, axis_index, built, check_channels, check_last_axis, only_input};
 use crate::initializers::Initializer;
+use crate::losses::EPSILON;
 use crate::model::weight::Weight;
 use crate::regularizers::Regularizer;
 use crate::{Error, Mode, Result, Shape};
@@ -73,8 +75,63 @@ impl BatchNormalization {
     }
 }
 
+impl BatchNormalization {
+    /// Training on the positions of a batch, `(batch, …, channels)`, that are not masked.
+    ///
+    /// # Source
+    /// Keras 3, `BatchNormalization._moments`.
+    fn normalize_shown(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let shown = mask.f_unsqueeze(-1)?;
+        let outer: Vec<i64> = (0..input.dim() as i64 - 1).collect();
+        let mean_of = |x: &Tensor| -> Result<Tensor> {
+            let shown_only = x.f_where_self(&shown, &x.f_zeros_like()?)?;
+            let sum = shown_only.f_sum_dim_intlist(&outer[..], false, None::<Kind>)?;
+            let count = shown.f_expand_as(x)?;
+            let count = count.f_sum_dim_intlist(&outer[..], false, x.kind())?;
+            Ok(sum.f_div(&count.f_add_scalar(EPSILON)?)?)
+        };
+        let mean = mean_of(input)?;
+        let centered = input.f_sub(&mean)?;
+        let variance = mean_of(&centered.f_square()?)?;
+        let inverse_deviation = variance.f_add_scalar(self.epsilon)?.f_rsqrt()?;
+        self.follow(&mean, &inverse_deviation)?;
+        let mut output = centered.f_mul(&inverse_deviation)?;
+        if let Some(gamma) = &self.gamma {
+            output = output.f_mul(gamma.tensor())?;
+        }
+        if let Some(beta) = &self.beta {
+            output = output.f_add(beta.tensor())?;
+        }
+        Ok(output)
+    }
+}
+
 impl Layer for BatchNormalization {
     declared!(BatchNormalization);
+
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
+        let input = only_input("BatchNormalization", inputs)?;
+        let Some(Some(mask)) = masks.first() else {
+            return Ok(vec![ModelOutput::of_values(self.forward(input, mode)?)]);
+        };
+        let learns = mode == Mode::Train && self.common.trainable;
+        let axis = axis_index("BatchNormalization", self.axis, input.dim())?;
+        let output = match learns && axis + 1 == input.dim() {
+            true => {
+                self.output_shape(&sample_shape(input))?;
+                self.normalize_shown(input, mask)?
+            }
+            false => self.forward(input, mode)?,
+        };
+        Ok(vec![
+            ModelOutput::of_values(output).masked(Some(mask.shallow_clone())),
+        ])
+    }
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         if input.is_empty() {

@@ -206,6 +206,10 @@ macro_rules! declared {
             self.common.check()
         }
 
+        fn passes_masks(&self) -> bool {
+            $crate::model::layers::masking::PASSING.contains(&stringify!($layer))
+        }
+
         fn weights(&self) -> Vec<$crate::model::weight::Weight> {
             self.own_weights()
         }

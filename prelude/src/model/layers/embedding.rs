@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::declare::{declared, layer};
-use super::{Layer, built, check_positive};
+use super::{Layer, ModelOutput, built, check_positive, only_input};
 use crate::initializers::Initializer;
 use crate::model::weight::Weight;
 use crate::regularizers::Regularizer;
@@ -33,13 +33,15 @@ layer! {
     /// ```
     ///
     /// # Source
-    /// Keras 3, keras/src/layers/core/embedding.py: uniform between ±0.05. Masks (`mask_zero`) are not
-    /// there.
+    /// Keras 3, keras/src/layers/core/embedding.py: uniform between ±0.05.
     Embedding(input_dim: i64, output_dim: i64) {
         /// How the vectors begin; uniform between ±0.05 without this call.
         embeddings_initializer: Initializer = Initializer::UNIFORM,
         /// A penalty on the vectors; none without this call.
         embeddings_regularizer: Option<Regularizer> = None,
+        /// Whether 0 is padding: such positions are masked, for the layers behind and for loss and
+        /// metrics. Not without this call.
+        mask_zero: bool = false,
     }
     weights { embeddings }
 }
@@ -61,6 +63,21 @@ impl Layer for Embedding {
         let embeddings = Weight::new("embeddings", shape, self.embeddings_initializer, device)?;
         self.embeddings = Some(embeddings.regularized(self.embeddings_regularizer));
         Ok(())
+    }
+
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        _masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
+        let input = only_input("Embedding", inputs)?;
+        let mask = match self.mask_zero {
+            true => Some(input.f_ne(0)?),
+            false => None,
+        };
+        let output = ModelOutput::of_values(self.forward(input, mode)?);
+        Ok(vec![output.masked(mask)])
     }
 
     fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {

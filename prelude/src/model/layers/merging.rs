@@ -1,6 +1,6 @@
 //! Joins: layers with several inputs and one output.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::arguments::Setting;
 use super::declare::{declared, layer};
@@ -9,7 +9,7 @@ use crate::{Error, Mode, Result, Shape};
 
 /// `Layer` for a join: its only own parts are the shape and the computation.
 macro_rules! join {
-    ($layer:ident, $shape:expr, $compute:expr) => {
+    ($layer:ident, $shape:expr, $mask:expr, $compute:expr) => {
         impl Layer for $layer {
             declared!($layer);
 
@@ -38,6 +38,22 @@ macro_rules! join {
                 let compute: fn(&Self, &[Tensor]) -> Result<Tensor> = $compute;
                 Ok(vec![ModelOutput::of_values(compute(self, inputs)?)])
             }
+
+            fn forward_masked(
+                &self,
+                inputs: &[Tensor],
+                masks: &[Option<Tensor>],
+                mode: Mode,
+            ) -> Result<Vec<ModelOutput>> {
+                let mask: fn(&Self, &[Tensor], &[Option<Tensor>]) -> Result<Option<Tensor>> = $mask;
+                let outputs = self.forward_all(inputs, mode)?;
+                let output = only_output(stringify!($layer), outputs)?;
+                let mask = match masks.iter().all(Option::is_none) {
+                    true => None,
+                    false => mask(self, inputs, masks)?,
+                };
+                Ok(vec![output.masked(mask)])
+            }
         }
     };
 }
@@ -62,9 +78,26 @@ macro_rules! elementwise {
                 check_count(stringify!($layer), inputs.len(), $least, $most)?;
                 common_shape(stringify!($layer), inputs)
             },
+            |_, _, masks| any_mask(masks),
             $compute
         );
     };
+}
+
+/// Positions that count in any input, if all have masks.
+///
+/// # Source
+/// Keras 3, `Merge.compute_mask`.
+fn any_mask(masks: &[Option<Tensor>]) -> Result<Option<Tensor>> {
+    let mut any: Option<Tensor> = None;
+    for mask in masks {
+        any = match (any, mask) {
+            (_, None) => return Ok(None),
+            (None, Some(mask)) => Some(mask.shallow_clone()),
+            (Some(any), Some(mask)) => Some(any.f_logical_or(mask)?),
+        };
+    }
+    Ok(any)
 }
 
 fn check_count(class: &str, received: usize, least: usize, most: Option<usize>) -> Result<()> {
@@ -210,6 +243,19 @@ join!(
         }
         Ok(output.into())
     },
+    |join, inputs, masks| {
+        let of_numbers = |(input, mask): (&Tensor, &Option<Tensor>)| -> Result<Tensor> {
+            Ok(match mask {
+                Some(mask) => mask.f_unsqueeze(-1)?.f_expand_as(input)?,
+                None => input.f_ones_like()?.f_to_kind(Kind::Bool)?,
+            })
+        };
+        let masks = inputs.iter().zip(masks).map(of_numbers);
+        let masks: Vec<Tensor> = masks.collect::<Result<_>>()?;
+        Ok(Some(
+            Tensor::f_cat(&masks, join.axis)?.f_any_dim(-1, false)?,
+        ))
+    },
     |join, inputs| Ok(Tensor::f_cat(inputs, join.axis)?)
 );
 
@@ -310,6 +356,7 @@ join!(
             output.into()
         })
     },
+    |_, _, _| Ok(None),
     |join, inputs| {
         let [first, second] = inputs else {
             return Err(wrong_count("Dot", "2 inputs", inputs.len()));

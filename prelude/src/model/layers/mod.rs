@@ -19,6 +19,7 @@ pub(crate) mod embedding;
 pub(crate) mod flatten;
 pub(crate) mod input;
 pub(crate) mod lambda;
+pub(crate) mod masking;
 pub(crate) mod merging;
 pub(crate) mod normalization;
 pub(crate) mod pooling;
@@ -184,6 +185,33 @@ pub trait Layer: Send {
         Ok(vec![self.forward_to_logits(input, mode)?])
     }
 
+    /// [`forward_all`](Layer::forward_all) where positions of the inputs are masked: `masks` has one
+    /// for each input, `(batch, steps)`, or nothing where all positions count. Sets the masks of the
+    /// outputs: those of the first input, if the layer [passes](Layer::passes_masks) them.
+    ///
+    /// # Errors
+    /// As `forward_all`.
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
+        let mut outputs = self.forward_all(inputs, mode)?;
+        if let (true, Some(Some(mask)), Some(output)) =
+            (self.passes_masks(), masks.first(), outputs.first_mut())
+        {
+            output.mask = Some(mask.shallow_clone());
+        }
+        Ok(outputs)
+    }
+
+    /// Whether a mask of the input is one of the output, too: for layers that treat each step alike.
+    /// Keras's `supports_masking`.
+    fn passes_masks(&self) -> bool {
+        false
+    }
+
     /// Puts the layer behind `inputs` in a graph that becomes a [`Model`](crate::Model), and builds
     /// it.
     ///
@@ -216,6 +244,8 @@ pub struct ModelOutput {
     pub values: Tensor,
     /// Which of the two.
     pub form: OutputForm,
+    /// Which positions count, `(batch, steps)` of booleans; `None` if all do. Keras's `_keras_mask`.
+    pub mask: Option<Tensor>,
 }
 
 impl ModelOutput {
@@ -224,7 +254,13 @@ impl ModelOutput {
         ModelOutput {
             values,
             form: OutputForm::Values,
+            mask: None,
         }
+    }
+
+    /// The same with these positions masked.
+    pub(crate) fn masked(self, mask: Option<Tensor>) -> Self {
+        ModelOutput { mask, ..self }
     }
 }
 

@@ -7,7 +7,7 @@ use super::convolution::{
     sequence_shape,
 };
 use super::declare::{declared, layer};
-use super::{Layer, Padding, Pair};
+use super::{Layer, ModelOutput, Padding, Pair, only_input};
 use crate::{Error, Mode, Result, Shape};
 
 /// What becomes of a window.
@@ -173,6 +173,16 @@ pooling!(
     Pool::Mean
 );
 
+/// The mean over the steps that are not masked.
+fn masked_mean(input: &Tensor, mask: &Tensor, keepdims: bool) -> Result<Tensor> {
+    let shown = mask.f_unsqueeze(-1)?;
+    let sum = input.f_where_self(&shown, &input.f_zeros_like()?)?;
+    let count = shown.f_sum_dim_intlist(1i64, keepdims, input.kind())?;
+    Ok(sum
+        .f_sum_dim_intlist(1i64, keepdims, None::<Kind>)?
+        .f_div(&count)?)
+}
+
 /// A layer that makes one number per channel of everything.
 macro_rules! global_pooling {
     ($(#[$meta:meta])* $layer:ident, $shape:ident, $axes:expr, $pool:expr) => {
@@ -207,6 +217,24 @@ macro_rules! global_pooling {
                 })
             }
 
+            fn forward_masked(
+                &self,
+                inputs: &[Tensor],
+                masks: &[Option<Tensor>],
+                mode: Mode,
+            ) -> Result<Vec<ModelOutput>> {
+                let input = only_input(stringify!($layer), inputs)?;
+                let axes: &[i64] = &$axes;
+                let output = match (masks.first(), $pool, axes) {
+                    (Some(Some(mask)), Pool::Mean, [1]) => {
+                        self.output_shape(&sample_shape(input))?;
+                        masked_mean(input, mask, self.keepdims)?
+                    }
+                    _ => self.forward(input, mode)?,
+                };
+                Ok(vec![ModelOutput::of_values(output)])
+            }
+
             fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
                 self.output_shape(&sample_shape(input))?;
                 let axes: &[i64] = &$axes;
@@ -234,7 +262,7 @@ global_pooling!(
     GlobalMaxPooling2D, image_shape, [1, 2], Pool::Largest
 );
 global_pooling!(
-    /// The mean over all steps, channel by channel.
+    /// The mean over all steps that are not masked, channel by channel.
     ///
     /// # Shapes
     /// `(batch, steps, channels)` becomes `(batch, channels)`.

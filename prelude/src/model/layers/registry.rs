@@ -10,6 +10,7 @@ use super::convolution::{
 use super::dropout::{Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D};
 use super::embedding::Embedding;
 use super::lambda::Identity;
+use super::masking::Masking;
 use super::merging::{Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract};
 use super::normalization::{
     GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization,
@@ -88,6 +89,7 @@ classes!(
     LayerNormalization,
     LeakyReLU,
     LSTM,
+    Masking,
     Maximum,
     MaxPooling1D,
     MaxPooling2D,

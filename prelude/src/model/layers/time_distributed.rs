@@ -97,6 +97,11 @@ impl Layer for TimeDistributed {
         self.layer.join().map(drop)
     }
 
+    /// Of the steps, which stay.
+    fn passes_masks(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         let (steps, step) = TimeDistributed::step(input)?;
         let output = only_output("TimeDistributed", self.layer.output_shapes(&[step])?)?;

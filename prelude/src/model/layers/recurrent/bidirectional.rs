@@ -71,6 +71,11 @@ impl Bidirectional {
             let mut config = config.clone();
             config.insert("name".to_owned(), name.into());
             config.insert("go_backwards".to_owned(), backwards.into());
+            // As Keras: the state before would be another step's in the other direction.
+            config.insert(
+                "zero_output_for_mask".to_owned(),
+                set("return_sequences").into(),
+            );
             AnyLayer::from_config(layer.class_name(), &config)
         };
         let both = || -> Result<[AnyLayer; 2]> {
@@ -205,14 +210,25 @@ impl Layer for Bidirectional {
     }
 
     fn forward_all(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
+        self.forward_masked(inputs, &[], mode)
+    }
+
+    fn forward_masked(
+        &self,
+        inputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        mode: Mode,
+    ) -> Result<Vec<ModelOutput>> {
         let [forward, backward] = self.directions()?;
         let (mut forward, mut backward) = (
-            forward.forward_to_logits(inputs, mode)?,
-            backward.forward_to_logits(inputs, mode)?,
+            forward.forward_masked(inputs, masks, mode)?,
+            backward.forward_masked(inputs, masks, mode)?,
         );
         let (forward_states, backward_states) = (forward.split_off(1), backward.split_off(1));
+        let forward = only_output("Bidirectional", forward)?;
+        let mask = forward.mask;
         let (forward, backward) = (
-            only_output("Bidirectional", forward)?.values,
+            forward.values,
             only_output("Bidirectional", backward)?.values,
         );
         // The backward direction's steps come in the order in which it read them.
@@ -226,7 +242,7 @@ impl Layer for Bidirectional {
             MergeMode::Mul => forward.f_mul(&backward)?,
             MergeMode::Ave => forward.f_add(&backward)?.f_div_scalar(2.0)?,
         };
-        let merged = ModelOutput::of_values(merged);
+        let merged = ModelOutput::of_values(merged).masked(mask);
         Ok(std::iter::once(merged)
             .chain(forward_states)
             .chain(backward_states)

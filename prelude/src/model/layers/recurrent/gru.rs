@@ -2,11 +2,14 @@
 
 use tch::{Device, Tensor};
 
-use super::{Cell, Options, cell_fields, linear, output_shapes, recurrent_layer, run};
+use super::{
+    Cell, Options, Walked, cell_fields, linear, output_shapes, recurrent_layer, run,
+    torch_parameters, with_layer_axis,
+};
 use crate::initializers::Initializer;
 use crate::model::layers::convolution::sequence_shape;
 use crate::model::layers::declare::{declared, layer};
-use crate::model::layers::{Function, Layer, ModelOutput, built, only_output};
+use crate::model::layers::{Function, Layer, ModelOutput, built, only_output, wrong_count};
 use crate::model::weight::Weight;
 use crate::regularizers::Regularizer;
 use crate::{Mode, Result, Shape};
@@ -100,5 +103,39 @@ impl Cell for GRU {
         let state = state.first().unwrap_or(carried);
         // update · state + (1 - update) · candidate, in one pass.
         Ok(vec![candidate.f_lerp_tensor(state, &update)?])
+    }
+
+    fn at_once(&self, sequence: &Tensor, state: &[Tensor]) -> Result<Option<Walked>> {
+        let functions = (self.activation, self.recurrent_activation);
+        if functions != (Function::Tanh, Function::Sigmoid) || !self.reset_after {
+            return Ok(None);
+        }
+        // Keras: update, reset, candidate. libtorch: reset, update, candidate.
+        let in_order = |weight: &Tensor| -> Result<Tensor> {
+            let gate = |index: i64| weight.f_narrow(-1, index * self.units, self.units);
+            Ok(Tensor::f_cat(&[gate(1)?, gate(0)?, gate(2)?], -1)?)
+        };
+        let biases = match self.bias.as_ref().map(Weight::tensor) {
+            Some(bias) => Some(in_order(bias)?),
+            None => None,
+        };
+        let parameters = torch_parameters(
+            &in_order(built(Self::CLASS, &self.kernel)?)?,
+            &in_order(built(Self::CLASS, &self.recurrent_kernel)?)?,
+            biases
+                .as_ref()
+                .map(|both| Ok([both.f_select(0, 0)?, both.f_select(0, 1)?])),
+        )?;
+        let state = with_layer_axis(state)?;
+        let hidden = state
+            .first()
+            .ok_or_else(|| wrong_count(Self::CLASS, "a state", 0))?;
+        let biased = biases.is_some();
+        let (outputs, hidden) =
+            sequence.f_gru(hidden, &parameters, biased, 1, 0.0, true, false, true)?;
+        Ok(Some(Walked {
+            outputs: Some(outputs),
+            state: vec![hidden.f_select(0, 0)?],
+        }))
     }
 }

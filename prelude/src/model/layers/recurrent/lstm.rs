@@ -2,7 +2,10 @@
 
 use tch::{Device, Tensor};
 
-use super::{Cell, Options, cell_fields, linear, output_shapes, recurrent_layer, run};
+use super::{
+    Cell, Options, Walked, cell_fields, linear, output_shapes, recurrent_layer, run,
+    torch_parameters, with_layer_axis,
+};
 use crate::initializers::Initializer;
 use crate::model::layers::convolution::sequence_shape;
 use crate::model::layers::declare::{declared, layer};
@@ -98,5 +101,26 @@ impl Cell for LSTM {
         };
         let output = open(3)?.f_mul(&self.activation.apply(&memory)?)?;
         Ok(vec![output, memory])
+    }
+
+    fn at_once(&self, sequence: &Tensor, state: &[Tensor]) -> Result<Option<Walked>> {
+        if (self.activation, self.recurrent_activation) != (Function::Tanh, Function::Sigmoid) {
+            return Ok(None);
+        }
+        // libtorch's gates come in the same order. It has two biases, of which Keras has the sum.
+        let bias = self.bias.as_ref().map(Weight::tensor);
+        let parameters = torch_parameters(
+            built(Self::CLASS, &self.kernel)?,
+            built(Self::CLASS, &self.recurrent_kernel)?,
+            bias.map(|bias| Ok([bias.shallow_clone(), bias.f_zeros_like()?])),
+        )?;
+        let state: Vec<Tensor> = with_layer_axis(state)?;
+        let biased = bias.is_some();
+        let (outputs, hidden, memory) =
+            sequence.f_lstm(&state, &parameters, biased, 1, 0.0, true, false, true)?;
+        Ok(Some(Walked {
+            outputs: Some(outputs),
+            state: vec![hidden.f_select(0, 0)?, memory.f_select(0, 0)?],
+        }))
     }
 }

@@ -34,6 +34,21 @@ trait Cell {
     /// The state after one more step, from one step's projected input and the state before it.
     /// `carried` is the first part of the state, with dropout in training.
     fn step(&self, input: &Tensor, carried: &Tensor, state: &[Tensor]) -> Result<Vec<Tensor>>;
+
+    /// All steps in one call of libtorch, if it computes this layer: `None` if not. The initial
+    /// state has all its parts.
+    fn at_once(&self, sequence: &Tensor, state: &[Tensor]) -> Result<Option<Walked>> {
+        let _ = (sequence, state);
+        Ok(None)
+    }
+}
+
+/// What a walk along a sequence leaves.
+struct Walked {
+    /// The state's first part after every step: `(batch, steps, units)`; `None` if nobody asked.
+    outputs: Option<Tensor>,
+    /// The last state.
+    state: Vec<Tensor>,
 }
 
 /// Arguments that decide how the loop goes.
@@ -43,6 +58,7 @@ struct Options {
     return_sequences: bool,
     return_state: bool,
     go_backwards: bool,
+    zero_output_for_mask: bool,
 }
 
 /// Shapes of the outputs: the sequence or its last step, then the states if they are wanted.
@@ -93,8 +109,14 @@ fn output_shapes<C: Cell>(cell: &C, inputs: &[Shape]) -> Result<Vec<Shape>> {
     Ok(outputs)
 }
 
-/// Goes along the sequence; the outputs as in [`output_shapes`].
-fn run<C: Cell>(cell: &C, inputs: &[Tensor], mode: Mode) -> Result<Vec<Tensor>> {
+/// Goes along the sequence; the outputs as in [`output_shapes`]. Steps that `mask` hides, `(batch,
+/// steps)`, leave the state as it is.
+fn run<C: Cell>(
+    cell: &C,
+    inputs: &[Tensor],
+    mask: Option<&Tensor>,
+    mode: Mode,
+) -> Result<Vec<Tensor>> {
     let shapes: Vec<Shape> = inputs.iter().map(sample_shape).collect();
     output_shapes(cell, &shapes)?;
     let options = cell.options();
@@ -104,50 +126,95 @@ fn run<C: Cell>(cell: &C, inputs: &[Tensor], mode: Mode) -> Result<Vec<Tensor>> 
     let batch = sequence.size()[0];
     let device_and_kind = (sequence.kind(), sequence.device());
     let train = mode == Mode::Train;
-    // One mask for all steps, as Keras has it.
-    let masked = |x: &Tensor, rate: f64| -> Result<Option<Tensor>> {
+    // One for all steps, as Keras has it.
+    let dropped = |x: &Tensor, rate: f64| -> Result<Option<Tensor>> {
         match train && rate > 0.0 {
             true => Ok(Some(x.f_ones_like()?.f_dropout(rate, true)?)),
             false => Ok(None),
         }
     };
-    let sequence = match masked(&sequence.f_narrow(1, 0, 1)?, options.dropout)? {
-        Some(mask) => sequence.f_mul(&mask)?,
+    let sequence = match dropped(&sequence.f_narrow(1, 0, 1)?, options.dropout)? {
+        Some(kept) => sequence.f_mul(&kept)?,
         None => sequence.shallow_clone(),
     };
-    let mut state: Vec<Tensor> = match states.is_empty() {
+    let state: Vec<Tensor> = match states.is_empty() {
         false => states.iter().map(Tensor::shallow_clone).collect(),
         true => {
             let zeros = || Tensor::f_zeros([batch, cell.units()], device_and_kind);
             (0..C::STATES).map(|_| zeros()).collect::<Result<_, _>>()?
         }
     };
-    let recurrent_mask = masked(&state[0], options.recurrent_dropout)?;
-    let mut steps = cell.project(&sequence)?.f_unbind(1)?;
-    if options.go_backwards {
-        steps.reverse();
-    }
-    let mut outputs = Vec::with_capacity(steps.len());
-    for input in &steps {
-        let carried = match &recurrent_mask {
-            Some(mask) => state[0].f_mul(mask)?,
-            None => state[0].shallow_clone(),
-        };
-        state = cell.step(input, &carried, &state)?;
-        if options.return_sequences {
-            outputs.push(state[0].shallow_clone());
+    let kept = dropped(&state[0], options.recurrent_dropout)?;
+    let walked = match (&kept, mask) {
+        (None, None) => {
+            let in_order = match options.go_backwards {
+                true => sequence.f_flip(1)?,
+                false => sequence.shallow_clone(),
+            };
+            cell.at_once(&in_order, &state)?
         }
-    }
-    let output = match options.return_sequences {
-        true => Tensor::f_stack(&outputs, 1)?,
-        false => state[0].shallow_clone(),
+        _ => None,
+    };
+    let walked = match walked {
+        Some(walked) => walked,
+        None => step_by_step(cell, &sequence, state, kept.as_ref(), mask)?,
+    };
+    let output = match (options.return_sequences, &walked.outputs) {
+        (true, Some(outputs)) => outputs.shallow_clone(),
+        _ => walked.state[0].shallow_clone(),
     };
     let states = if options.return_state {
-        state
+        walked.state
     } else {
         Vec::new()
     };
     Ok(std::iter::once(output).chain(states).collect())
+}
+
+/// The walk that every cell can do: one step after the other. `kept` multiplies the carried state.
+fn step_by_step<C: Cell>(
+    cell: &C,
+    sequence: &Tensor,
+    mut state: Vec<Tensor>,
+    kept: Option<&Tensor>,
+    mask: Option<&Tensor>,
+) -> Result<Walked> {
+    let options = cell.options();
+    let mut steps = cell.project(sequence)?.f_unbind(1)?;
+    let mut shown = match mask {
+        Some(mask) => mask.f_unsqueeze(-1)?.f_unbind(1)?,
+        None => Vec::new(),
+    };
+    if options.go_backwards {
+        steps.reverse();
+        shown.reverse();
+    }
+    let mut outputs = Vec::new();
+    for (index, input) in steps.iter().enumerate() {
+        let carried = match kept {
+            Some(kept) => state[0].f_mul(kept)?,
+            None => state[0].shallow_clone(),
+        };
+        let mut next = cell.step(input, &carried, &state)?;
+        let shown = shown.get(index);
+        if let Some(shown) = shown {
+            for (next, before) in next.iter_mut().zip(&state) {
+                *next = next.f_where_self(shown, before)?;
+            }
+        }
+        state = next;
+        if options.return_sequences {
+            outputs.push(match shown {
+                Some(shown) if options.zero_output_for_mask => state[0].f_mul(shown)?,
+                _ => state[0].shallow_clone(),
+            });
+        }
+    }
+    let outputs = match options.return_sequences {
+        true => Some(Tensor::f_stack(&outputs, 1)?),
+        false => None,
+    };
+    Ok(Walked { outputs, state })
 }
 
 /// Declares a recurrent layer: arguments that all share, and `Layer` from its [`Cell`].
@@ -161,7 +228,10 @@ macro_rules! recurrent_layer {
             $(#[$meta])*
             ///
             /// Dropout of the inputs and of the carried state has one mask for all steps and gates.
-            /// Masks of padding, `stateful` and `unroll` are not there.
+            /// `stateful` and `unroll` are not there.
+            ///
+            /// Steps that a mask hides ([`Masking`](crate::Masking), `Embedding`'s `mask_zero`) are
+            /// passed over: the state stays, and is the output once more.
             $layer(units: i64) {
                 /// The function of the output; tanh without this call.
                 activation: Function = Function::Tanh,
@@ -190,6 +260,8 @@ macro_rules! recurrent_layer {
                 return_state: bool = false,
                 /// Whether the sequence is read from its end; not without this call.
                 go_backwards: bool = false,
+                /// Whether steps that a mask hides give zeros; the state before without this call.
+                zero_output_for_mask: bool = false,
             }
             weights { kernel, recurrent_kernel, bias }
         }
@@ -225,7 +297,7 @@ macro_rules! recurrent_layer {
             }
 
             fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-                only_output(Self::CLASS, run(self, std::slice::from_ref(input), mode)?)
+                only_output(Self::CLASS, run(self, std::slice::from_ref(input), None, mode)?)
             }
 
             fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
@@ -244,8 +316,22 @@ macro_rules! recurrent_layer {
             }
 
             fn forward_all(&self, inputs: &[Tensor], mode: Mode) -> Result<Vec<ModelOutput>> {
-                let outputs = run(self, inputs, mode)?;
-                Ok(outputs.into_iter().map(ModelOutput::of_values).collect())
+                self.forward_masked(inputs, &[], mode)
+            }
+
+            fn forward_masked(
+                &self,
+                inputs: &[Tensor],
+                masks: &[Option<Tensor>],
+                mode: Mode,
+            ) -> Result<Vec<ModelOutput>> {
+                let mask = masks.first().and_then(Option::as_ref);
+                let outputs = run(self, inputs, mask, mode)?;
+                let mut outputs: Vec<_> = outputs.into_iter().map(ModelOutput::of_values).collect();
+                if let (true, Some(sequence)) = (self.return_sequences, outputs.first_mut()) {
+                    sequence.mask = mask.map(Tensor::shallow_clone);
+                }
+                Ok(outputs)
             }
         }
     };
@@ -266,6 +352,7 @@ macro_rules! cell_fields {
                 return_sequences: self.return_sequences,
                 return_state: self.return_state,
                 go_backwards: self.go_backwards,
+                zero_output_for_mask: self.zero_output_for_mask,
             }
         }
 
@@ -285,63 +372,29 @@ fn linear(inputs: &Tensor, kernel: &Tensor, bias: Option<&Tensor>) -> Result<Ten
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use crate::*;
-
-    #[test]
-    fn states_go_out_of_one_layer_and_into_another() -> Result<()> {
-        let (question, answer) = (Input::new((5, 3)), Input::new((4, 2)));
-        let encoded = AnyLayer::new(LSTM::new(6).return_state(true)).call_all(&question)?;
-        let [_, h, c] = encoded.as_slice() else {
-            panic!("{encoded:?}");
-        };
-        let decoded = LSTM::new(6).return_sequences(true).call((&answer, h, c))?;
-        let model = Model::new((&question, &answer), &decoded)?;
-        let options = (Kind::Float, Device::Cpu);
-        let (x, y) = (
-            Tensor::rand([2, 5, 3], options),
-            Tensor::rand([2, 4, 2], options),
-        );
-        let first = model.predict((&x, &y))?;
-        assert_eq!(first.shape(), (2, 4, 6));
-        assert_ne!(
-            first,
-            model.predict((&(&x + 1.0), &y))?,
-            "the question matters"
-        );
-        assert!(LSTM::new(6).call((&answer, h)).is_err());
-        assert!(LSTM::new(7).call((&answer, h, c)).is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn what_cannot_be_a_sequence_is_refused() {
-        assert!(LSTM::new(3).output_shape(&4.into()).is_err());
-        assert!(GRU::new(0).output_shape(&(4, 2).into()).is_err());
-        assert!(
-            SimpleRNN::new(3)
-                .dropout(1.5)
-                .output_shape(&(4, 2).into())
-                .is_err()
-        );
-        assert!(SimpleRNN::new(3).output_shape(&(0, 2).into()).is_err());
-        assert!(
-            SimpleRNN::new(3)
-                .return_state(true)
-                .output_shape(&(4, 2).into())
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn dropout_belongs_to_training_only() -> Result<()> {
-        let mut layer = GRU::new(8).dropout(0.5).recurrent_dropout(0.5);
-        layer.build(&(6, 4).into(), Device::Cpu)?;
-        let x = Tensor::rand([3, 6, 4], (Kind::Float, Device::Cpu));
-        let evaluated = layer.forward(&x, Mode::Evaluate)?;
-        assert_eq!(evaluated, layer.forward(&x, Mode::Evaluate)?);
-        assert_ne!(evaluated, layer.forward(&x, Mode::Train)?);
-        Ok(())
-    }
+/// The weights of one layer as libtorch's functions take them: kernels as `(outputs, inputs)`, then
+/// the biases of input and carried state.
+///
+/// Those functions are told that they train, in evaluation, too: cuDNN computes gradients only then,
+/// and without dropout there is no other difference.
+fn torch_parameters(
+    kernel: &Tensor,
+    recurrent_kernel: &Tensor,
+    biases: Option<Result<[Tensor; 2]>>,
+) -> Result<Vec<Tensor>> {
+    let kernels = [
+        kernel.f_transpose(0, 1)?,
+        recurrent_kernel.f_transpose(0, 1)?,
+    ];
+    let biases = biases.transpose()?.into_iter().flatten();
+    Ok(kernels.into_iter().chain(biases).collect())
 }
+
+/// States as libtorch's functions take them, which may have several layers: `(1, batch, units)`.
+fn with_layer_axis(state: &[Tensor]) -> Result<Vec<Tensor>> {
+    let lifted = |part: &Tensor| Ok(part.f_unsqueeze(0)?);
+    state.iter().map(lifted).collect()
+}
+
+#[cfg(test)]
+mod tests;

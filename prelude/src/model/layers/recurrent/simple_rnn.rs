@@ -2,11 +2,14 @@
 
 use tch::{Device, Tensor};
 
-use super::{Cell, Options, cell_fields, linear, output_shapes, recurrent_layer, run};
+use super::{
+    Cell, Options, Walked, cell_fields, linear, output_shapes, recurrent_layer, run,
+    torch_parameters, with_layer_axis,
+};
 use crate::initializers::Initializer;
 use crate::model::layers::convolution::sequence_shape;
 use crate::model::layers::declare::{declared, layer};
-use crate::model::layers::{Function, Layer, ModelOutput, built, only_output};
+use crate::model::layers::{Function, Layer, ModelOutput, built, only_output, wrong_count};
 use crate::model::weight::Weight;
 use crate::regularizers::Regularizer;
 use crate::{Mode, Result, Shape};
@@ -61,5 +64,32 @@ impl Cell for SimpleRNN {
         Ok(vec![
             self.activation.apply(&input.f_addmm(carried, recurrent)?)?,
         ])
+    }
+
+    fn at_once(&self, sequence: &Tensor, state: &[Tensor]) -> Result<Option<Walked>> {
+        if ![Function::Tanh, Function::Relu].contains(&self.activation) {
+            return Ok(None);
+        }
+        let bias = self.bias.as_ref().map(Weight::tensor);
+        let parameters = torch_parameters(
+            built(Self::CLASS, &self.kernel)?,
+            built(Self::CLASS, &self.recurrent_kernel)?,
+            bias.map(|bias| Ok([bias.shallow_clone(), bias.f_zeros_like()?])),
+        )?;
+        let state = with_layer_axis(state)?;
+        let hidden = state
+            .first()
+            .ok_or_else(|| wrong_count(Self::CLASS, "a state", 0))?;
+        let biased = bias.is_some();
+        let (outputs, hidden) = match self.activation {
+            Function::Relu => {
+                sequence.f_rnn_relu(hidden, &parameters, biased, 1, 0.0, true, false, true)?
+            }
+            _ => sequence.f_rnn_tanh(hidden, &parameters, biased, 1, 0.0, true, false, true)?,
+        };
+        Ok(Some(Walked {
+            outputs: Some(outputs),
+            state: vec![hidden.f_select(0, 0)?],
+        }))
     }
 }
