@@ -44,7 +44,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         }
         (frames, bytes) = (frames + 1, bytes + line.len());
         longest = longest.max(line.len());
-        if line.contains(" in ") && !line.contains("<progress") {
+        if line.contains(" in ") && !line.contains("progressbar") {
             painted += fit_began.elapsed();
             last = line;
         }

@@ -104,7 +104,7 @@ fn push_picture(html: &mut String, shown: &Shown) {
 }
 
 fn push_status(html: &mut String, status: &Status, epochs: usize) {
-    let of_epochs = |epoch: usize| format!("epoch {}/{epochs}", padded(epoch, epochs));
+    let of_epochs = |epoch: usize| format!("epoch {}", count_of(epoch, epochs));
     let _ = match status {
         Status::Learning {
             epoch,
@@ -113,7 +113,7 @@ fn push_status(html: &mut String, status: &Status, epochs: usize) {
             fit_left,
         } => {
             let count = match timing.total {
-                Some(total) => format!("{}/{total}", padded(timing.done, total)),
+                Some(total) => count_of(timing.done, total),
                 None => timing.done.to_string(),
             };
             let rate = rate_text(*samples as f64, timing.elapsed);
@@ -131,9 +131,9 @@ fn push_status(html: &mut String, status: &Status, epochs: usize) {
         }
         Status::Validating { epoch, done, count } => write!(
             html,
-            "{} · validating {}/{count}",
+            "{} · validating {}",
             of_epochs(*epoch),
-            padded(*done, *count)
+            count_of(*done, *count)
         ),
         Status::Between { epoch } => write!(html, "{}", of_epochs(*epoch)),
         Status::Done {
@@ -158,21 +158,21 @@ fn push_status(html: &mut String, status: &Status, epochs: usize) {
     };
 }
 
-/// A number that takes as much room as the largest one.
-fn padded(number: usize, largest: usize) -> String {
-    let digits = largest.to_string().len();
-    format!(
-        "<span style=\"display:inline-block;min-width:{digits}ch;text-align:right\">{number}</span>"
-    )
+/// How many of how many, in as much room as it takes at the end.
+fn count_of(done: usize, total: usize) -> String {
+    let widest = 2 * total.to_string().len() + 1;
+    format!("<span style=\"display:inline-block;min-width:{widest}ch\">{done}/{total}</span>")
 }
 
-/// A progress bar of which this share is full; one that only shows that something goes on where
-/// the share is not known.
+/// A progress bar of which this share is full; a grey one where the share is not known. Not
+/// `<progress>`: its ground is white in dark themes, too.
 pub(super) fn bar(share: Option<f64>) -> String {
-    let value = share.map_or_else(String::new, |share| format!(" value=\"{share:.4}\""));
+    let percent = 100.0 * share.unwrap_or_default().clamp(0.0, 1.0);
+    let value = share.map_or_else(String::new, |_| format!(" aria-valuenow=\"{percent:.0}\""));
     format!(
-        "<progress{value} style=\"width:240px;height:12px;margin-right:8px;\
-         vertical-align:middle;accent-color:#1f77b4\"></progress>"
+        "<span role=\"progressbar\"{value} style=\"display:inline-block;width:240px;height:8px;\
+         border-radius:4px;margin-right:8px;vertical-align:middle;background:linear-gradient(\
+         to right,#1f77b4 {percent:.2}%,rgba(128,128,128,0.3) {percent:.2}%)\"></span>"
     )
 }
 
@@ -184,9 +184,9 @@ mod tests {
     fn check(status: &Status, expected: &str) {
         let mut html = String::new();
         push_status(&mut html, status, 10);
-        for digits in [2, 4] {
-            let room = format!("display:inline-block;min-width:{digits}ch;text-align:right");
-            html = html.replace(&format!("<span style=\"{room}\">"), &format!("{digits}["));
+        for room in [5, 9] {
+            let style = format!("display:inline-block;min-width:{room}ch");
+            html = html.replace(&format!("<span style=\"{style}\">"), &format!("{room}["));
         }
         assert_eq!(html.replace("</span>", "]"), expected);
     }
@@ -207,11 +207,11 @@ mod tests {
         };
         check(
             &learning(timing, Some(Duration::from_secs(80))),
-            "epoch 2[2]/10 · 4[422]/1688 · 6,750 samples/s · ETA 1:20 (epoch 6s)",
+            "epoch 5[2/10] · 9[422/1688] · 6,750 samples/s · ETA 1:20 (epoch 6s)",
         );
         check(
             &learning(timing, None),
-            "epoch 2[2]/10 · 4[422]/1688 · 6,750 samples/s · ETA 6s",
+            "epoch 5[2/10] · 9[422/1688] · 6,750 samples/s · ETA 6s",
         );
         let unknown = Timing {
             total: None,
@@ -219,14 +219,14 @@ mod tests {
         };
         check(
             &learning(unknown, None),
-            "epoch 2[2]/10 · 422 · 6,750 samples/s",
+            "epoch 5[2/10] · 422 · 6,750 samples/s",
         );
         let validating = Status::Validating {
             epoch: 2,
             done: 3,
             count: 24,
         };
-        check(&validating, "epoch 2[2]/10 · validating 2[3]/24");
+        check(&validating, "epoch 5[2/10] · validating 5[3/24]");
         let done = Status::Done {
             epochs: 5,
             took: Duration::from_secs(41),
@@ -242,8 +242,12 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_full_as_is_known() {
-        assert!(bar(Some(0.25)).starts_with("<progress value=\"0.2500\" "));
-        assert!(bar(None).starts_with("<progress style="));
+        let quarter = bar(Some(0.25));
+        assert!(quarter.contains(" aria-valuenow=\"25\" "), "{quarter}");
+        assert!(quarter.contains("#1f77b4 25.00%,"), "{quarter}");
+        let unknown = bar(None);
+        assert!(unknown.contains("#1f77b4 0.00%,"), "{unknown}");
+        assert!(!unknown.contains("aria-valuenow"), "{unknown}");
     }
 
     #[test]
@@ -270,7 +274,7 @@ mod tests {
         });
         assert!(html.contains("<td><i>1.0000</i></td>"), "{html}");
         assert!(html.contains("<img src=\"data:image/png;base64,"), "{html}");
-        for needed in ["style", "script", "color", "<svg", "class=", "<progress"] {
+        for needed in ["style", "script", "color", "<svg", "class=", "<span"] {
             assert!(!html.contains(needed), "{needed} in {html}");
         }
     }
