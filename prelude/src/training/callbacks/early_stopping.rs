@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::monitor::Monitor;
+use super::monitor::{Monitor, monitor_options};
 use super::{Callback, Training};
 use crate::Result;
 use crate::training::logs::Logs;
@@ -63,17 +63,7 @@ impl EarlyStopping {
         }
     }
 
-    /// What must improve; `val_loss` without this call.
-    pub fn monitor(mut self, name: &str) -> Self {
-        self.monitor.set_name(name);
-        self
-    }
-
-    /// How much better counts as better; anything without this call.
-    pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.monitor.set_min_delta(min_delta);
-        self
-    }
+    monitor_options!(min_delta: "anything");
 
     /// How many epochs may pass without improvement; 0 without this call.
     pub fn patience(mut self, patience: usize) -> Self {
@@ -84,12 +74,6 @@ impl EarlyStopping {
     /// 1 to say when it stops; 0 without this call.
     pub fn verbose(mut self, verbose: u8) -> Self {
         self.verbose = verbose;
-        self
-    }
-
-    /// `min`, `max`, or `auto` to go by the name, which is the default.
-    pub fn mode(mut self, mode: &str) -> Self {
-        self.monitor.set_mode(mode);
         self
     }
 
@@ -142,12 +126,8 @@ impl Callback for EarlyStopping {
         logs: &mut Logs,
         training: &mut Training<'_>,
     ) -> Result<()> {
-        let current = match self.monitor.read(logs) {
-            Ok(current) => current,
-            Err(warning) => {
-                warning.into_iter().for_each(|text| training.message(text));
-                return Ok(());
-            }
+        let Some(current) = self.monitor.watch(logs, training) else {
+            return Ok(());
         };
         if epoch < self.start_from_epoch {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file_pattern::filled;
-use super::monitor::Monitor;
+use super::monitor::{Monitor, monitor_options};
 use super::{Callback, Training};
 use crate::Result;
 use crate::saving;
@@ -60,11 +60,7 @@ impl ModelCheckpoint {
         }
     }
 
-    /// What must improve; `val_loss` without this call.
-    pub fn monitor(mut self, name: &str) -> Self {
-        self.monitor.set_name(name);
-        self
-    }
+    monitor_options!();
 
     /// 1 to say what it does; 0 without this call.
     pub fn verbose(mut self, verbose: u8) -> Self {
@@ -82,12 +78,6 @@ impl ModelCheckpoint {
     /// call.
     pub fn save_weights_only(mut self, weights_only: bool) -> Self {
         self.save_weights_only = weights_only;
-        self
-    }
-
-    /// `min`, `max`, or `auto` to go by the name, which is the default.
-    pub fn mode(mut self, mode: &str) -> Self {
-        self.monitor.set_mode(mode);
         self
     }
 
@@ -112,10 +102,10 @@ impl ModelCheckpoint {
         let path = filled(&self.pattern, counts, logs)?;
         let mut why = format!("saving model to {path}");
         if self.save_best_only {
-            match self.monitor.read(logs) {
+            match self.monitor.watch(logs, training) {
                 // As Keras: what cannot be compared is saved.
-                Err(warning) => warning.into_iter().for_each(|text| training.message(text)),
-                Ok(current) => {
+                None => (),
+                Some(current) => {
                     let (name, best) = (&self.monitor.name, self.monitor.best);
                     let before = best.map_or("None".to_owned(), |best| format!("{best:.5}"));
                     if !self.monitor.is_improvement(current, best) {

@@ -1,5 +1,6 @@
 //! Watching one number: whether it gets better, and which way is better.
 
+use super::Training;
 use crate::training::logs::Logs;
 use crate::{Error, Result};
 
@@ -140,8 +141,15 @@ impl Monitor {
         direction.is_better(value, reference)
     }
 
+    /// The monitored number; where it is missing, the user is told once.
+    pub(super) fn watch(&mut self, logs: &Logs, training: &mut Training<'_>) -> Option<f64> {
+        self.read(logs)
+            .map_err(|warning| warning.into_iter().for_each(|text| training.message(text)))
+            .ok()
+    }
+
     /// The monitored number, and the first time that it is missing what to say.
-    pub(super) fn read(&mut self, logs: &Logs) -> Result<f64, Option<String>> {
+    fn read(&mut self, logs: &Logs) -> Result<f64, Option<String>> {
         if let Some(value) = logs.get(&self.name) {
             return Ok(value);
         }
@@ -156,6 +164,34 @@ impl Monitor {
         )))
     }
 }
+
+/// The options of a callback that watches a number: `monitor` and `mode`, and `min_delta` where its
+/// default is named.
+macro_rules! monitor_options {
+    () => {
+        /// What must improve; `val_loss` without this call.
+        pub fn monitor(mut self, name: &str) -> Self {
+            self.monitor.set_name(name);
+            self
+        }
+
+        /// `min`, `max`, or `auto` to go by the name, which is the default.
+        pub fn mode(mut self, mode: &str) -> Self {
+            self.monitor.set_mode(mode);
+            self
+        }
+    };
+    (min_delta: $default:literal) => {
+        monitor_options!();
+
+        #[doc = concat!("How much better counts as better; ", $default, " without this call.")]
+        pub fn min_delta(mut self, min_delta: f64) -> Self {
+            self.monitor.set_min_delta(min_delta);
+            self
+        }
+    };
+}
+pub(super) use monitor_options;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Smaller steps where progress has stalled.
 
-use super::monitor::Monitor;
+use super::monitor::{Monitor, monitor_options};
 use super::{Callback, Training};
 use crate::training::logs::Logs;
 use crate::{Error, Result};
@@ -59,11 +59,7 @@ impl ReduceLROnPlateau {
         }
     }
 
-    /// What must improve; `val_loss` without this call.
-    pub fn monitor(mut self, name: &str) -> Self {
-        self.monitor.set_name(name);
-        self
-    }
+    monitor_options!(min_delta: "1e-4");
 
     /// What the learning rate is multiplied by, below 1; 0.1 without this call.
     pub fn factor(mut self, factor: f64) -> Self {
@@ -80,18 +76,6 @@ impl ReduceLROnPlateau {
     /// 1 to say when it reduces; 0 without this call.
     pub fn verbose(mut self, verbose: u8) -> Self {
         self.verbose = verbose;
-        self
-    }
-
-    /// `min`, `max`, or `auto` to go by the name, which is the default.
-    pub fn mode(mut self, mode: &str) -> Self {
-        self.monitor.set_mode(mode);
-        self
-    }
-
-    /// How much better counts as better; 1e-4 without this call.
-    pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.monitor.set_min_delta(min_delta);
         self
     }
 
@@ -146,12 +130,8 @@ impl Callback for ReduceLROnPlateau {
         training: &mut Training<'_>,
     ) -> Result<()> {
         logs.insert("learning_rate", training.learning_rate()?);
-        let current = match self.monitor.read(logs) {
-            Ok(current) => current,
-            Err(warning) => {
-                warning.into_iter().for_each(|text| training.message(text));
-                return Ok(());
-            }
+        let Some(current) = self.monitor.watch(logs, training) else {
+            return Ok(());
         };
         if self.cooldown_left > 0 {
             self.cooldown_left -= 1;
