@@ -2,10 +2,8 @@
 
 use tch::{Device, Tensor};
 
-use super::{
-    Cell, Options, Walked, cell_fields, linear, output_shapes, recurrent_layer, run,
-    torch_parameters, with_layer_axis,
-};
+use super::declaration::{cell_fields, recurrent_layer};
+use super::{Cell, Options, Walked, linear, output_shapes, run, torch_parameters, with_layer_axis};
 use crate::initializers::Initializer;
 use crate::model::layers::convolution::sequence_shape;
 use crate::model::layers::declare::{declared, layer};
