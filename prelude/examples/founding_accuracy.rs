@@ -1,7 +1,7 @@
 //! The founding notebook's model, trained from three seeds: whether it learns what it does in Keras.
 //!
 //! ```console
-//! cargo run --release -p torchbook-prelude --example founding_accuracy -- [SEEDS] [EPOCHS]
+//! cargo run -p torchbook-prelude --example founding_accuracy -- [SEEDS] [EPOCHS]
 //! ```
 //!
 //! Five epochs of batches of 32 on 54,000 images of MNIST. Expected are a mean test accuracy from
