@@ -60,9 +60,9 @@ impl Kind {
                     false => Err("a whole number, 1 or more".into()),
                 }
             }
-            Kind::Switch => match value {
-                "true" | "1" => Ok("1".into()),
-                "false" | "0" => Ok("0".into()),
+            Kind::Switch => match value.to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Ok("1".into()),
+                "false" | "0" | "no" | "off" => Ok("0".into()),
                 _ => Err("true or false".into()),
             },
             Kind::OneOf(words) if words.contains(&value) => unchanged,
@@ -221,7 +221,9 @@ mod tests {
 
     #[test]
     fn values_are_checked_by_kind() {
-        assert_eq!(Kind::Switch.check("true"), Ok("1".into()));
+        assert_eq!(Kind::Switch.check("True"), Ok("1".into()));
+        assert_eq!(Kind::Switch.check("no"), Ok("0".into()));
+        assert!(Kind::Switch.check("perhaps").is_err());
         assert_eq!(Kind::Device.check("cuda:1"), Ok("cuda:1".into()));
         assert!(Kind::Device.check("gpu").is_err());
         assert!(Kind::Count(1).check("0").is_err());

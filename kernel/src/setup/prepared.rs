@@ -4,6 +4,10 @@
 //! kernel by [`super::kernel_folder`]. Everything in it is as evcxr 0.22 itself would
 //! write it (manifest, flags, layout), so that cargo finds nothing to rebuild in a copy.
 
+mod identity;
+
+pub use identity::locked_version;
+
 use super::cache::{Cache, Lock};
 use super::command::run_with_progress;
 use super::in_use::InUse;
@@ -11,7 +15,7 @@ use super::kernel_folder::{INCREMENTAL, copy_folder};
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
 use crate::stand_in::crates::LEVEL_BY_CELL;
-use sha2::{Digest, Sha256};
+use identity::{dependencies_key, sources_key};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -293,61 +297,6 @@ impl Prepared {
 fn is_of_one_prelude(name: &str) -> bool {
     let name = name.strip_prefix("lib").unwrap_or(name);
     name.starts_with("torchbook") || name.starts_with(CELL_CRATE)
-}
-
-/// Everything that changes how the prelude's dependencies are built.
-fn dependencies_key(toolchain: &Toolchain, libtorch: &Libtorch) -> String {
-    short_hash(&[
-        LAYOUT.as_bytes(),
-        toolchain.version.as_bytes(),
-        toolchain.sysroot.as_os_str().as_encoded_bytes(),
-        libtorch.key.as_bytes(),
-        RUSTFLAGS.as_bytes(),
-        PROFILES.as_bytes(),
-    ])
-}
-
-/// The version of a package in the workspace's lock file; nothing for one that is not there.
-pub fn locked_version(package: &str) -> &'static str {
-    LOCK_FILE
-        .split("[[package]]")
-        .skip(1)
-        .find(|entry| lock_value(entry, "name") == package)
-        .map_or("", |entry| lock_value(entry, "version"))
-}
-
-/// The text that a package's entry in a lock file gives a key; nothing where it has none.
-fn lock_value<'a>(entry: &'a str, key: &str) -> &'a str {
-    entry
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .find_map(|(found, value)| (found == key).then(|| value.trim_matches('"')))
-        .unwrap_or_default()
-}
-
-/// The prelude itself, and which versions it is built with: when those change, cargo builds
-/// again what it must and keeps the rest.
-fn sources_key() -> String {
-    let fields: Vec<&[u8]> = PRELUDE_SOURCES
-        .iter()
-        .flat_map(|(name, content)| [name.as_bytes(), content])
-        .chain([LOCK_FILE.as_bytes()])
-        .collect();
-    short_hash(&fields)
-}
-
-fn short_hash(fields: &[&[u8]]) -> String {
-    let mut hasher = Sha256::new();
-    for field in fields {
-        hasher.update((field.len() as u64).to_le_bytes());
-        hasher.update(field);
-    }
-    hasher
-        .finalize()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// Writes a file whose content is not already this one: cargo looks at the time it changed.
