@@ -6,6 +6,7 @@
 //! arrives into outputs. Only evcxr's own control lines go on to evcxr.
 
 pub mod attach;
+pub mod death;
 pub mod hub;
 mod prelude_library;
 pub mod reader;

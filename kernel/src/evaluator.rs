@@ -6,6 +6,7 @@
 
 pub mod backtrace;
 pub mod cell_crate;
+mod deaths;
 pub mod diagnostics;
 pub mod evcxr;
 pub mod interrupts;

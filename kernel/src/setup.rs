@@ -16,6 +16,7 @@ pub mod kernel_folder;
 pub mod kernelspec;
 pub mod libtorch;
 pub mod prepared;
+mod prepared_contents;
 pub mod progress;
 pub mod ready;
 pub mod toolchain;

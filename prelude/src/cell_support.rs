@@ -13,6 +13,7 @@ use std::fmt::Debug;
 use crate::display::frames::Frame;
 use crate::display::{Rich, RichDisplay};
 use crate::question_mark;
+pub use crate::torch_state::TorchState;
 
 /// The value of a cell's last expression.
 pub struct Value<'a, T: ?Sized>(&'a T);

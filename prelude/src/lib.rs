@@ -100,6 +100,7 @@ mod shape;
 mod tensor;
 #[cfg(test)]
 mod testing;
+mod torch_state;
 mod training;
 
 // ---- The user's vocabulary, in the order of a notebook. ----

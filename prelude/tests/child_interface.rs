@@ -138,6 +138,52 @@ fn a_loop_with_a_bar_can_be_stopped() {
     assert_eq!(progress(0..10).count(), 10);
 }
 
+#[test]
+fn a_loop_of_ones_own_stops_before_a_step_of_the_optimizer() -> Result<()> {
+    let _alone = ALONE.lock();
+    torchbook_child_start();
+    torchbook_begin_cell();
+    let weight = Tensor::from_slice(&[1.0f32]).set_requires_grad(true);
+    let mut optimizer = SGD::new().learning_rate(0.5);
+    let mut steps = 0;
+    let stopped = loop {
+        let loss = (&weight * &weight).sum(Kind::Float);
+        let gradients = Tensor::run_backward(&[loss], &[&weight], false, false);
+        if steps == 2 {
+            interrupt_this_process();
+        }
+        match optimizer.apply(std::slice::from_ref(&weight), &gradients) {
+            Ok(()) => steps += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(stopped.is_interrupt());
+    assert_eq!((steps, optimizer.iterations()), (2, 2));
+
+    let mut model = Sequential::new([Input::new(1).into(), Dense::new(1).into()])?;
+    model.compile("mse", "sgd", ["mae"])?;
+    let x = Tensor::from_slice(&[1.0f32]).reshape([1, 1]);
+    interrupt_this_process();
+    let stopped = model.train_on_batch(&x, &x).expect_err("interrupted");
+    assert!(stopped.is_interrupt());
+    assert!(model.train_on_batch(&x, &x).is_ok());
+    Ok(())
+}
+
+#[test]
+fn reading_files_can_be_stopped() -> Result<()> {
+    let _alone = ALONE.lock();
+    torchbook_child_start();
+    torchbook_begin_cell();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("numbers.csv");
+    std::fs::write(&file, "a,b\n1,2\n3,4\n").expect("a file");
+    interrupt_this_process();
+    assert!(read_csv(&file).is_err_and(|error| error.is_interrupt()));
+    assert!(read_csv(&file).is_ok());
+    Ok(())
+}
+
 /// A loss of the user's that panics.
 struct Panicking;
 

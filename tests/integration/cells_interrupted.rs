@@ -11,10 +11,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A place where a program waits until it is killed.
-struct Fifo(PathBuf);
+pub struct Fifo(pub PathBuf);
 
 impl Fifo {
-    fn new(folder: &Path) -> Fifo {
+    pub fn new(folder: &Path) -> Fifo {
         let path = folder.join("fifo");
         let made = std::process::Command::new("mkfifo").arg(&path).status();
         assert!(made.unwrap().success());
@@ -22,13 +22,13 @@ impl Fifo {
     }
 
     /// Returns when a program has begun to read, with the end that it waits for.
-    fn wait_for_reader(&self) -> File {
+    pub fn wait_for_reader(&self) -> File {
         File::options().write(true).open(&self.0).unwrap()
     }
 }
 
 /// Returns when the program that read is gone; false where it stays.
-fn is_left(writer: &File) -> bool {
+pub fn is_left(writer: &File) -> bool {
     let mut events = [PollFd::new(writer, PollFlags::ERR)];
     let patience = Timespec {
         tv_sec: 60,
@@ -38,7 +38,7 @@ fn is_left(writer: &File) -> bool {
 }
 
 /// A crate whose build script reads the FIFO.
-fn write_slow_crate(folder: &Path, fifo: &Fifo) {
+pub fn write_slow_crate(folder: &Path, fifo: &Fifo) {
     let manifest = "[package]\nname = \"slow-to-build\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n";
     let script = format!("fn main() {{ std::fs::read({:?}).unwrap(); }}\n", fifo.0);
     std::fs::create_dir_all(folder.join("src")).unwrap();

@@ -366,6 +366,13 @@ impl Client {
             .unwrap();
     }
 
+    /// The kernel's own folder on disk, below the cache.
+    pub fn kernel_folder(&self) -> PathBuf {
+        let mut kernels = kernel_folders(self.process.id());
+        assert_eq!(kernels.len(), 1, "{kernels:?}");
+        kernels.remove(0)
+    }
+
     /// Ends the kernel by a shutdown request; returns its exit status.
     pub fn shut_down(mut self) -> std::process::ExitStatus {
         let reply = self.control_request(jupyter_protocol::ShutdownRequest { restart: false });
@@ -380,6 +387,19 @@ impl Drop for Client {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The folders that kernels' processes with this id have made, now or before.
+pub fn kernel_folders(pid: u32) -> Vec<PathBuf> {
+    use torchbook_kernel::setup::{Cache, Environment};
+    let cache = Cache::of(&Environment::of_process()).unwrap();
+    let prefix = format!("{pid}-");
+    std::fs::read_dir(cache.root().join("kernels"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 /// The next message as it was sent: jupyter-protocol's types would add and drop fields.

@@ -16,6 +16,7 @@
 //! | `cells_display.rs` | values and displays of cells | real |
 //! | `cells_errors.rs` | how failing cells are told, and what kills their process | real |
 //! | `cells_interrupted.rs` | interrupts while cells are compiled and while they run | real |
+//! | `kernels_killed.rs` | kernels and clients that are killed | both |
 //! | `shortcuts.rs` | what cells mean, however they are compiled | real |
 //! | `soak.rs` | several kernels, many cells, restarts | real |
 //!
@@ -35,6 +36,7 @@ mod execute_options;
 mod execute_streams;
 mod fuzz;
 mod hostile;
+mod kernels_killed;
 mod requests;
 mod requests_analysis;
 mod requests_history;

@@ -1,6 +1,7 @@
 //! Long days in short: several kernels at once, many cells, restarts; what grows and what stays behind.
 //!
-//! The test is a short day: what it measures is printed by `--nocapture`.
+//! The test is a short day: what it measures is printed by `--nocapture`. The long one is the benchmark
+//! in `tests/soak`.
 
 use crate::client::Client;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -50,8 +51,21 @@ const CELLS: [(&str, &str); 8] = [
 /// Cells before the first measurement: each kind has run once.
 const EARLY: usize = CELLS.len();
 
+/// Lives a day in all kernels at once.
+pub fn live_at_once(day: Day) -> Vec<Stay> {
+    std::thread::scope(|scope| {
+        let kernels: Vec<_> = (0..day.kernels)
+            .map(|_| scope.spawn(move || live(day)))
+            .collect();
+        kernels
+            .into_iter()
+            .flat_map(|kernel| kernel.join().unwrap())
+            .collect()
+    })
+}
+
 /// Lives one kernel's day.
-pub fn live(day: Day) -> Vec<Stay> {
+fn live(day: Day) -> Vec<Stay> {
     (0..day.starts).map(|_| stay(day.cells)).collect()
 }
 
@@ -169,15 +183,7 @@ fn a_short_day_leaves_nothing_behind_and_nothing_grows_with_the_cells() {
         cells: 3 * CELLS.len(),
         starts: 2,
     };
-    let stays: Vec<Stay> = std::thread::scope(|scope| {
-        let kernels: Vec<_> = (0..day.kernels)
-            .map(|_| scope.spawn(move || live(day)))
-            .collect();
-        kernels
-            .into_iter()
-            .flat_map(|kernel| kernel.join().unwrap())
-            .collect()
-    });
+    let stays = live_at_once(day);
     for stay in &stays {
         println!("{stay:?}");
         assert_eq!(stay.left_behind, [""; 0]);

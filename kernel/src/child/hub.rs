@@ -5,6 +5,7 @@
 //! announces itself on the rendezvous socket (see [`super::attach`]) and gets a
 //! [`super::reader`] thread.
 
+use super::death::{Death, out_of_memory_kills};
 use super::reader::{ChildStreams, Reader};
 use super::{ControlRequest, PRELUDE_LIBRARY_VARIABLE, RENDEZVOUS_VARIABLE};
 use crate::evaluator::{CellIo, InputRefused, Interrupter, Output, Shown};
@@ -38,6 +39,8 @@ pub struct CellRecord {
     pub closed_stdout: bool,
     /// How the process ended, if it did.
     pub death: Option<Death>,
+    /// Memory ran out since the cell began, and the system has killed a process.
+    pub out_of_memory: bool,
     /// Interrupts asked for since the cell began to run.
     pub interrupts: u32,
     /// An interrupt came before it ran.
@@ -64,13 +67,6 @@ pub struct ErrorReport {
     pub line: u32,
 }
 
-/// How a cell process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Death {
-    Exited(i32),
-    Killed(i32),
-}
-
 struct Child {
     pid: Pid,
     pidfd: OwnedFd,
@@ -82,6 +78,8 @@ struct State {
     child: Option<Child>,
     record: CellRecord,
     cell_is_running: bool,
+    /// The system's count when the cell began.
+    out_of_memory_kills: Option<u64>,
     /// Set while an expression is evaluated: its value, of which nothing is published.
     kept: Option<Option<Shown>>,
     /// The warm-up is over: from now on a flush includes the prelude's buffers.
@@ -191,6 +189,7 @@ impl Hub {
             compilation_interrupted: state.record.compilation_interrupted,
             ..CellRecord::default()
         };
+        state.out_of_memory_kills = out_of_memory_kills();
         state.cell_is_running = true;
         state.user_cells = true;
         state.send(&ControlRequest::BeginCell);
@@ -246,6 +245,7 @@ impl Hub {
     pub(super) fn child_died(&self, death: Death) {
         let mut state = self.lock();
         state.record.death = Some(death);
+        state.record.out_of_memory = out_of_memory_kills() > state.out_of_memory_kills;
         state.child = None;
     }
 

@@ -5,7 +5,8 @@
 //! whose barriers came back on both streams: so when evcxr returns, everything the
 //! cell wrote has been published. When the child dies, what it had written still is.
 
-use super::hub::{Death, ErrorReport, Hub, PanicReport};
+use super::death::Death;
+use super::hub::{ErrorReport, Hub, PanicReport};
 use super::scanner::{Piece, Scanner};
 use crate::display::{Bundle, Frame};
 use crate::evaluator::{InputRefused, Output, StreamName};
@@ -368,7 +369,7 @@ impl Reader {
     fn bury(&mut self) {
         self.flush_scanners();
         self.publish_pending();
-        self.hub.child_died(death(&self.pidfd));
+        self.hub.child_died(Death::of(&self.pidfd));
     }
 
     fn tell_evcxr(&self, line: &str) {
@@ -405,20 +406,5 @@ impl Reader {
                 text,
             });
         }
-    }
-}
-
-/// How the process behind `pidfd` ended; it stays a zombie for evcxr to reap.
-fn death(pidfd: &OwnedFd) -> Death {
-    use rustix::process::{WaitId, WaitIdOptions, waitid};
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
-        Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => Death::Exited(code),
-            (None, Some(signal)) => Death::Killed(signal),
-            (None, None) => Death::Killed(0),
-        },
-        // evcxr was quicker and has reaped it: it killed it itself.
-        _ => Death::Killed(libc::SIGKILL),
     }
 }

@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::processes;
 use crate::server::{self, MakeEvaluator};
 use crate::settings::Settings;
-use crate::setup::kernel_folder::{KernelFolder, KernelFolderGuard};
+use crate::setup::kernel_folder::{FOLDER_VARIABLE, KernelFolder, KernelFolderGuard};
 use crate::setup::{self, Cache, Environment};
 use crate::stand_in::tools::Tools;
 use anyhow::Context;
@@ -77,7 +77,7 @@ fn evcxr_evaluator(settings: &Settings) -> anyhow::Result<(MakeEvaluator, Kernel
             std::env::set_var(VISIBLE_DEVICES, devices);
         }
         tools.enter();
-        std::env::set_var("EVCXR_TMPDIR", folder.evcxr());
+        std::env::set_var(FOLDER_VARIABLE, folder.evcxr());
         std::env::set_var("EVCXR_CONFIG_DIR", folder.evcxr_configuration());
         for name in setup::libtorch::CLEARED_VARIABLES {
             std::env::remove_var(name);

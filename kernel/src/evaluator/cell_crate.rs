@@ -25,6 +25,17 @@ const ERROR_CONVERSION_REPORTED: &str = r#"impl<'a, T: Into<Box<dyn std::error::
                 #[track_caller] fn from(error: T) -> Self {
                     torchbook::cell_support::report_error(error);"#;
 
+/// How evcxr catches a cell's panics, with and without variables.
+const CATCHES: [&str; 2] = [
+    "match std::panic::catch_unwind(\n  std::panic::AssertUnwindSafe(||{\n",
+    "if std::panic::catch_unwind(||{\n",
+];
+const CELL_FUNCTION: &str = "fn run_user_code_";
+const STATE_KEPT: &str = "let evcxr_torch_state = torchbook::cell_support::TorchState::now(); ";
+const CAUGHT: &str = "println!(\"EVCXR_PANIC_NOTIFICATION\");";
+const CAUGHT_STATE_RESTORED: &str =
+    "evcxr_torch_state.restore(); println!(\"EVCXR_PANIC_NOTIFICATION\");";
+
 /// At the end, where it moves no line.
 const IMPORT: &str = "#[allow(unused_imports)] use torchbook::cell_support::*;\n";
 
@@ -39,10 +50,27 @@ pub fn improve(source: &str) -> String {
     if let Some(at) = improved.rfind(LAST_EXPRESSION) {
         improved.replace_range(at..at + LAST_EXPRESSION.len(), LAST_EXPRESSION_SHOWN);
     }
+    keep_torch_state(&mut improved);
     if !improved.ends_with('\n') {
         improved.push('\n');
     }
     improved + IMPORT
+}
+
+/// What a panic leaves of libtorch's settings is undone, where evcxr catches it.
+fn keep_torch_state(source: &mut String) {
+    let Some(cell) = source.rfind(CELL_FUNCTION) else {
+        return;
+    };
+    // Before the user's code and behind it.
+    let first = CATCHES.iter().filter_map(|text| source[cell..].find(text));
+    if let Some(catch) = first.min()
+        && let Some(caught) = source.rfind(CAUGHT)
+        && caught > cell + catch
+    {
+        source.replace_range(caught..caught + CAUGHT.len(), CAUGHT_STATE_RESTORED);
+        source.insert_str(cell + catch, STATE_KEPT);
+    }
 }
 
 /// Improves the source file of a cell's crate, if rustc's arguments name the prelude.
@@ -94,6 +122,27 @@ mod tests {
         assert_eq!(moved, 4, "{improved}");
         assert_eq!(improved.lines().count(), source.lines().count() + 1);
         assert_eq!(improve(&improved), improved);
+    }
+
+    #[test]
+    fn libtorchs_settings_are_kept_around_what_evcxr_catches() {
+        let user = "println!(\"EVCXR_PANIC_NOTIFICATION\");\nif std::panic::catch_unwind(||{\n}).is_ok() {}";
+        for catch in CATCHES {
+            let source =
+                format!("fn run_user_code_1() {{\n{catch}{user}\n}}) {{\n    {CAUGHT}\n}}\n");
+            let improved = improve(&source);
+            assert!(
+                improved.contains(&format!("{{\n{STATE_KEPT}{catch}{user}\n")),
+                "{improved}"
+            );
+            assert!(
+                improved.contains(&format!("\n    {CAUGHT_STATE_RESTORED}\n")),
+                "{improved}"
+            );
+            assert_eq!(improved.lines().count(), source.lines().count() + 1);
+        }
+        let not_caught = format!("fn run_user_code_1() {{\n{user}\n}}\n");
+        assert!(!improve(&not_caught).contains(STATE_KEPT));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! writes goes through [`crate::child`]. This file starts evcxr in its folder, gives it
 //! cells, and says how each ended.
 
+use super::deaths::process_died;
 use super::diagnostics::CellSource;
 use super::interrupts::CellInterrupter;
 use super::notebook_progress::NotebookProgress;
@@ -13,7 +14,7 @@ use super::{
 use crate::analysis::Analysis;
 use crate::analysis::analyst::{Analyst, Command};
 use crate::analysis::workspace::Manifest;
-use crate::child::hub::{CellRecord, Death, Hub};
+use crate::child::hub::{CellRecord, Hub};
 use crate::display::Bundle;
 use crate::settings::StartUp;
 use crate::setup::Reporter;
@@ -44,7 +45,7 @@ pub struct EvcxrEvaluator {
     command: Option<process::Command>,
     context: Option<CommandContext>,
     failure: Option<CellError>,
-    /// As long as this is here, nobody removes the folder that cells are linked against.
+    /// The folder that cells are linked against; as long as this is here, nobody removes it as unused.
     prepared: Option<Prepared>,
     start_up: StartUp,
 }
@@ -165,6 +166,11 @@ impl EvcxrEvaluator {
         let Some(context) = &mut self.context else {
             return Err(Error::Message("evcxr is not running".into()));
         };
+        if let Some(prepared) = &self.prepared
+            && let Err(error) = prepared.restore_sources()
+        {
+            tracing::warn!(%error, "dependencies cannot be added");
+        }
         let hub = Arc::clone(&self.hub);
         let mut callbacks = EvalCallbacks {
             // What a crate of the user's asks through evcxr_input.
@@ -368,44 +374,6 @@ fn commands(context: &mut CommandContext) -> Vec<Command> {
             description: description.trim().to_owned(),
         })
         .collect()
-}
-
-/// The cell's process is gone, and its variables with it.
-fn process_died(record: &CellRecord, variables: &[String]) -> CellError {
-    let how = match record.death {
-        _ if record.stack_overflow => {
-            "stack overflow in the cell process: a function calls itself too often, or keeps too much on the stack"
-                .to_owned()
-        }
-        _ if record.closed_stdout => {
-            "the cell closed its standard output, without which cells cannot run; its process was ended"
-                .to_owned()
-        }
-        Some(Death::Exited(code)) => format!("the cell process ended with exit status {code}"),
-        Some(Death::Killed(libc::SIGKILL)) if record.interrupts > 1 => {
-            "the cell did not react to the interrupt and was stopped".to_owned()
-        }
-        Some(Death::Killed(libc::SIGKILL)) => {
-            "the cell process was killed (signal 9; often: out of memory)".to_owned()
-        }
-        Some(Death::Killed(libc::SIGSEGV)) => "segmentation fault in the cell process".to_owned(),
-        Some(Death::Killed(libc::SIGABRT)) => "the cell process aborted (signal 6)".to_owned(),
-        Some(Death::Killed(signal)) => format!("the cell process was killed by signal {signal}"),
-        None => "the cell process ended".to_owned(),
-    };
-    let ename = if record.interrupts > 1 {
-        "Interrupted"
-    } else {
-        "ProcessDied"
-    };
-    let lost = if variables.is_empty() {
-        "There were no variables to lose.".to_owned()
-    } else {
-        format!("Variables that are gone: {}.", variables.join(", "))
-    };
-    CellError::new(ename, how).with_line(lost).with_line(
-        "Functions, types and dependencies of earlier cells are still there; the next cell runs.",
-    )
 }
 
 /// Empties one of evcxr's channels; what comes there is worth a log line only.

@@ -241,13 +241,20 @@ impl Marker {
     pub fn of_intact(folder: &Path) -> Option<Self> {
         let marker: Self =
             serde_json::from_slice(&fs::read(folder.join(MARKER_FILE)).ok()?).ok()?;
-        let intact = |(name, bytes): (&String, &u64)| {
-            folder
-                .join(name)
-                .metadata()
-                .is_ok_and(|found| found.len() == *bytes)
+        marker.damaged(folder).is_empty().then_some(marker)
+    }
+
+    /// Files of the folder that are missing or have another size than when it was finished.
+    pub fn damaged(&self, folder: &Path) -> Vec<PathBuf> {
+        let is_damaged = |(path, bytes): &(PathBuf, &u64)| {
+            !path.metadata().is_ok_and(|found| found.len() == **bytes)
         };
-        marker.files.iter().all(intact).then_some(marker)
+        self.files
+            .iter()
+            .map(|(name, bytes)| (folder.join(name), bytes))
+            .filter(is_damaged)
+            .map(|(path, _)| path)
+            .collect()
     }
 
     fn write(&self, folder: &Path) -> Result<()> {

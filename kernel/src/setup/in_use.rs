@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::prepared::COMPLETE;
+use super::prepared_contents::COMPLETE;
 
 /// Its time of change is the time of the last use.
 const USED: &str = "used";

@@ -6,10 +6,13 @@
 
 use super::cache::Cache;
 use super::prepared::{PROFILES, Prepared, TARGET};
+use crate::processes;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Names evcxr's folder, in a kernel's environment.
+pub const FOLDER_VARIABLE: &str = "EVCXR_TMPDIR";
 /// File in a kernel's folder that its process keeps locked: a folder whose lock is free
 /// was left behind by a kernel that was killed.
 const LOCK: &str = "lock";
@@ -154,7 +157,14 @@ fn remove_leftovers(root: &Path) -> io::Result<()> {
             Ok(lock) => !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
-        if is_left_over && let Err(error) = fs::remove_dir_all(&path) {
+        if !is_left_over {
+            continue;
+        }
+        // What a killed kernel had started carries its folder in its environment, from kernel to
+        // compiler and build script.
+        let evcxr = path.join("evcxr");
+        processes::end_those_with(&format!("{FOLDER_VARIABLE}={}", evcxr.display()));
+        if let Err(error) = fs::remove_dir_all(&path) {
             tracing::warn!(%error, path = %path.display(), "a dead kernel's folder was not removed");
         }
     }

@@ -13,11 +13,13 @@ use super::command::run_with_progress;
 use super::in_use::InUse;
 use super::kernel_folder::{INCREMENTAL, copy_folder};
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
+use super::prepared_contents::{self, COMPLETE};
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
 use crate::stand_in::crates::LEVEL_BY_CELL;
 use identity::{dependencies_key, sources_key};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The prelude's folder as it was when this binary was built.
 static PRELUDE_SOURCES: &[(&str, &[u8])] =
@@ -32,8 +34,8 @@ pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 pub const RUSTFLAGS: &str = "-Cprefer-dynamic";
 /// The crate evcxr compiles cells as.
 const CELL_CRATE: &str = "ctx";
-/// Written last: the folder is complete.
-pub const COMPLETE: &str = "complete";
+/// Before anything was built.
+const LONG_AGO: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// Profiles for everything but the cells: cargo reads them from the parent of evcxr's
 /// folder, which evcxr never writes. So `:opt` changes the cells alone.
@@ -83,6 +85,7 @@ impl Prepared {
         let _lock = Lock::acquire(&prepared.folder, "The prelude", reporter)?;
         // Another process may have built it while we waited.
         if !prepared.is_complete() {
+            prepared_contents::forget_damaged(&prepared.folder)?;
             prepared.start_from_relative(&dependencies)?;
             prepared.build(toolchain, environment, reporter)?;
         }
@@ -157,12 +160,42 @@ impl Prepared {
     }
 
     fn dependency(&self) -> String {
-        let path = self.folder.join("sources/prelude");
+        let path = self.sources();
         format!("torchbook = {{ package = \"torchbook-prelude\", path = {path:?} }}")
     }
 
+    fn sources(&self) -> PathBuf {
+        self.folder.join("sources/prelude")
+    }
+
+    /// Writes the prelude's sources again if they were deleted under a running kernel: its manifest
+    /// names them. Cargo takes them for older than what was built from them.
+    ///
+    /// # Errors
+    /// [`SetupError::Io`] or [`SetupError::DiskFull`].
+    pub fn restore_sources(&self) -> Result<()> {
+        if self.sources().join("Cargo.toml").exists() {
+            return Ok(());
+        }
+        tracing::warn!(folder = %self.folder.display(), "the prelude's sources were deleted");
+        // The manifest comes last: until then they count as deleted.
+        let (manifest, others): (Vec<_>, Vec<_>) = PRELUDE_SOURCES
+            .iter()
+            .partition(|(name, _)| *name == "Cargo.toml");
+        for (name, content) in others.into_iter().chain(manifest) {
+            let path = self.sources().join(name);
+            write(&path, content)?;
+            File::options()
+                .write(true)
+                .open(&path)
+                .and_then(|file| file.set_modified(LONG_AGO))
+                .map_err(|source| SetupError::io("write", &path, source))?;
+        }
+        Ok(())
+    }
+
     fn is_complete(&self) -> bool {
-        self.folder.join(COMPLETE).is_file()
+        prepared_contents::is_intact(&self.folder)
     }
 
     /// Copies what another version of the prelude was built with, so that only the prelude
@@ -185,7 +218,7 @@ impl Prepared {
                     .starts_with(dependencies)
             })
             .map(|entry| entry.path())
-            .filter(|path| path.join(COMPLETE).is_file())
+            .filter(|path| prepared_contents::may_be_copied(path))
             .collect();
         relatives.sort_by_key(|path| {
             fs::metadata(path.join(COMPLETE))
@@ -213,7 +246,7 @@ impl Prepared {
         reporter: &Reporter,
     ) -> Result<()> {
         for (name, content) in PRELUDE_SOURCES {
-            write(&self.folder.join("sources/prelude").join(name), content)?;
+            write(&self.sources().join(name), content)?;
         }
         write(&self.folder.join(".cargo/config.toml"), PROFILES.as_bytes())?;
         let evcxr = self.evcxr_folder();
@@ -243,7 +276,7 @@ impl Prepared {
         let built = evcxr.join("Cargo.lock");
         fs::copy(&built, self.lock_file())
             .map_err(|source| SetupError::io("copy", &built, source))?;
-        write(&self.folder.join(COMPLETE), toolchain.version.as_bytes())
+        prepared_contents::complete(&self.folder, &toolchain.version)
     }
 
     /// Runs cargo in evcxr's folder exactly as evcxr does.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use csv::{ReaderBuilder, StringRecord};
 use tch::{Kind, Tensor};
 
+use crate::training::interrupt;
 use crate::{Error, Result};
 
 /// What stands for "no value", as pandas has it.
@@ -143,6 +144,7 @@ impl ReadCsv {
                 names = (0..record.len()).map(|i| i.to_string()).collect();
                 columns.resize_with(names.len(), Column::default);
             }
+            interrupt::check()?;
             lines.push(record.position().map_or(0, csv::Position::line));
             for (column, text) in columns.iter_mut().zip(&record) {
                 let text = text.trim();

@@ -7,9 +7,13 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use crate::training::interrupt;
 use crate::{Error, Result};
 
+/// How often the stop button is looked at while files are fetched.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 /// The four files of the IDX datasets, under their classic names.
 pub(crate) const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
@@ -81,17 +85,30 @@ impl Dataset {
             reason,
             remedy: self.remedy(),
         };
-        let output = Command::new(&program)
+        let cannot_run = |error| {
+            let program = program.display();
+            unavailable(format!(
+                "it is not in the cache, and `{program} data` cannot be run: {error}"
+            ))
+        };
+        let mut child = Command::new(&program)
             .args(["data", self.name()])
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
-            .output()
-            .map_err(|error| {
-                let program = program.display();
-                unavailable(format!(
-                    "it is not in the cache, and `{program} data` cannot be run: {error}"
-                ))
-            })?;
+            .spawn()
+            .map_err(cannot_run)?;
+        // It names one folder: that never fills the pipe.
+        while child.try_wait().map_err(cannot_run)?.is_none() {
+            if let Err(interrupted) = interrupt::check() {
+                // It may have ended by itself; what it fetched so far is not taken for the whole.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(interrupted);
+            }
+            std::thread::sleep(ASK_EVERY);
+        }
+        let output = child.wait_with_output().map_err(cannot_run)?;
         if !output.status.success() {
             return Err(unavailable(
                 "it could not be fetched (see above)".to_owned(),

@@ -8,6 +8,7 @@ use std::{fs, io};
 use tch::{Kind, Tensor};
 
 use super::dataset::{Batch, Dataset, Samples};
+use crate::training::interrupt;
 use crate::{Error, Result};
 
 /// Endings of files that are taken, as Keras's.
@@ -127,6 +128,7 @@ impl ImageFolder {
     fn decoded(&self, rows: &[i64]) -> Result<(Tensor, Tensor)> {
         let (mut images, mut labels) = (Vec::new(), Vec::new());
         for &row in rows {
+            interrupt::check()?;
             let Some((path, label)) = self.files.get(row as usize) else {
                 continue;
             };

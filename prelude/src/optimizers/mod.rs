@@ -46,7 +46,8 @@ pub trait Optimizer: Send {
     /// call.
     ///
     /// # Errors
-    /// [`Error::Torch`] if shapes or devices do not fit.
+    /// [`Error::Torch`] if shapes or devices do not fit; [`Error::Interrupted`] if the user has pressed
+    /// the stop button: nothing has changed then.
     fn apply(&mut self, parameters: &[Tensor], gradients: &[Tensor]) -> Result<()>;
 
     /// The size of the next step.

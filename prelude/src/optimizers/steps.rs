@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::learning_rate::LearningRate;
+use crate::training::interrupt;
 use crate::{Error, Result};
 
 /// The settings that all optimizers have, under Keras's names.
@@ -181,6 +182,8 @@ impl State {
         parameters: &[Tensor],
         gradients: &[Tensor],
     ) -> Result<()> {
+        // Before anything has changed: the step is done or not.
+        interrupt::check()?;
         let _guard = tch::no_grad_guard();
         // Also for a rule without slots whose state was loaded: it has saved none.
         if self.slots.is_empty() {

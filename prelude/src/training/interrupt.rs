@@ -1,8 +1,10 @@
 //! The stop button: a flag that the SIGINT handler sets and that safe points read.
 //!
-//! Safe points are between two batches of `fit`, `evaluate` and `predict`, and in calls that wait
-//! for the user. Installing the handler and clearing the flag at a cell's start is `child.rs`.
+//! Safe points are between two batches of `fit`, `evaluate` and `predict`, before a step of an
+//! optimizer in a loop of one's own, between batches, files and lines that are read, in displays, and in calls
+//! that wait for the user. Installing the handler and clearing the flag at a cell's start is `child.rs`.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::{Error, Result};
@@ -12,6 +14,11 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// Safe points until the stop button presses itself; 0 if nobody has asked for that.
 static SAFE_POINTS_LEFT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// No place is a safe point for now.
+    static IS_UNBROKEN: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Whether the user has asked to stop and no safe point has taken it up yet.
 pub fn requested() -> bool {
@@ -41,8 +48,8 @@ pub fn check() -> Result<()> {
 /// Presses the stop button in this cell once so many safe points have been passed: the next one
 /// takes it up. So a notebook can show an interrupt although nobody is there to stop it.
 ///
-/// Safe points are each batch of `fit`, `evaluate` and `predict`, each turn of a
-/// [`progress`](crate::progress) loop, each [`check`], and each display.
+/// Safe points are each batch of `fit`, `evaluate` and `predict`, each step of an optimizer in a loop of
+/// one's own, each turn of a [`progress`](crate::progress) loop, each [`check`], and each display.
 ///
 /// # Example
 /// ```
@@ -61,11 +68,33 @@ pub fn simulate_after(safe_points: usize) {
 
 /// Whether a request was there; it is taken up, so that code which handles it can go on.
 pub(crate) fn take() -> bool {
+    if IS_UNBROKEN.get() {
+        return false;
+    }
     let count_down = |left: usize| left.checked_sub(1);
     if SAFE_POINTS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down) == Ok(1) {
         request();
     }
     requested() && REQUESTED.swap(false, Ordering::Relaxed)
+}
+
+/// While it lives, this thread has no safe points: a request waits for the next one after it.
+pub(crate) struct Unbroken {
+    was_unbroken: bool,
+}
+
+impl Unbroken {
+    pub(crate) fn begin() -> Self {
+        Unbroken {
+            was_unbroken: IS_UNBROKEN.replace(true),
+        }
+    }
+}
+
+impl Drop for Unbroken {
+    fn drop(&mut self) {
+        IS_UNBROKEN.set(self.was_unbroken);
+    }
 }
 
 /// Called by the signal handler: no locks, no allocation.

@@ -174,7 +174,11 @@ impl<'a> Learning<'a> {
         })?;
         let compiled = compiled(self.model, "fit")?;
         let check = |y: &[Tensor]| compiled.check_targets(y, &self.outputs, "fit_dataset");
-        let data = self.feed.next(&check)?;
+        let data = {
+            // A dataset's safe point; between two batches of `fit` there is a better one.
+            let _unbroken = interrupt::Unbroken::begin();
+            self.feed.next(&check)?
+        };
         let step = train_on_batch(self.model, compiled, &self.variables, &data)?;
         so_far.add(&step, &data.y, data.length)?;
         self.control.steps_done += 1;

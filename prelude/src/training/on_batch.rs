@@ -7,7 +7,7 @@ use super::compile::compiled;
 use super::epoch::EpochSoFar;
 use super::evaluate::{Measured, measure};
 use super::logs::Logs;
-use super::step;
+use super::{interrupt, step};
 use crate::model::network::Network;
 use crate::{Mode, Result, Shape};
 
@@ -16,6 +16,7 @@ pub(super) fn train(model: &mut dyn Network, x: &[Tensor], y: &[Tensor]) -> Resu
     let sample = |x: &Tensor| Shape::from(x.size().get(1..).unwrap_or_default());
     let samples: Vec<Shape> = x.iter().map(sample).collect();
     model.build_for(&samples)?;
+    interrupt::check()?;
     let batch = checked(model, x, y, "train_on_batch")?.get(0, None)?;
     let compiled = compiled(model, "train_on_batch")?;
     let metrics = compiled.start_metrics(model.output_names());

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::batches::Batch;
 use super::compile::Compiled;
+use super::interrupt;
 use crate::model::layers::ModelOutput;
 use crate::model::network::Network;
 use crate::{Mode, Result, mixed_precision};
@@ -28,6 +29,8 @@ pub(crate) fn train_on_batch(
     // again. The guard, which `with_grad` puts out of force, restores the mode if a layer or a loss
     // of the user's panics.
     let _restored = tch::no_grad_guard();
+    // A step is taken or not: the layers' averages have moved before the optimizer is asked.
+    let _unbroken = interrupt::Unbroken::begin();
     tch::with_grad(|| {
         let outputs =
             mixed_precision::forward(model, &model.checked_inputs(&batch.x)?, Mode::Train)?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::setup::in_use::InUse;
-use crate::setup::prepared::COMPLETE;
+use crate::setup::prepared_contents::COMPLETE;
 use tempfile::TempDir;
 
 /// A cache with prepared folders that were built some days ago.

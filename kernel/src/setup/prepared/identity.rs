@@ -61,3 +61,48 @@ fn short_hash(fields: &[&[u8]]) -> String {
         .map(|byte| format!("{byte:02x}"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::prepared::TARGET;
+
+    #[test]
+    fn another_toolchain_or_libtorch_has_folders_of_its_own() {
+        let toolchain = Toolchain {
+            rustc: "rustc".into(),
+            cargo: "cargo".into(),
+            version: "rustc 1.95.0 (59807616e 2026-04-14)".into(),
+            sysroot: "/toolchains/stable".into(),
+            host: TARGET.into(),
+        };
+        let libtorch = Libtorch {
+            dir: "/lt".into(),
+            lib_dir: "/lt/lib".into(),
+            version: "2.11.0".into(),
+            cuda: false,
+            key: "one".into(),
+        };
+        let key = dependencies_key(&toolchain, &libtorch);
+        assert_eq!(key, dependencies_key(&toolchain.clone(), &libtorch));
+        let updated = Toolchain {
+            version: "rustc 1.95.1 (01f6ddf75 2026-05-20)".into(),
+            ..toolchain.clone()
+        };
+        let another = Toolchain {
+            sysroot: "/toolchains/1.95".into(),
+            ..toolchain.clone()
+        };
+        let other_libtorch = Libtorch {
+            key: "two".into(),
+            ..libtorch.clone()
+        };
+        for changed in [
+            dependencies_key(&updated, &libtorch),
+            dependencies_key(&another, &libtorch),
+            dependencies_key(&toolchain, &other_libtorch),
+        ] {
+            assert_ne!(changed, key);
+        }
+    }
+}

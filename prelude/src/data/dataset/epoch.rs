@@ -5,6 +5,7 @@ use std::thread;
 
 use super::Dataset;
 use super::samples::{Batch, check};
+use crate::training::interrupt;
 use crate::{Error, Result};
 
 /// The batches of one epoch, one after the other.
@@ -43,6 +44,9 @@ impl Iterator for Epoch {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Result<Batch>> {
+        if let Err(interrupted) = interrupt::check() {
+            return Some(Err(interrupted));
+        }
         match &mut self.0 {
             Inner::Here(making) => making.next(),
             Inner::Ahead { left: 0, .. } => None,

@@ -1,0 +1,97 @@
+//! A long day: many cells in several kernels at once, then many restarts; what grows, what stays.
+//!
+//! `cargo bench --bench soak -- --cells 1000 --restarts 50 --kernels 4` is the whole of it; the short
+//! day that CI lives is the test in `tests/integration/soak.rs`, which also says what a cell does.
+
+// A benchmark that cannot go on has failed.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "the tests' client can do more than this needs")]
+#[path = "../integration/client.rs"]
+mod client;
+#[path = "../integration/soak.rs"]
+mod soak;
+
+use clap::Parser;
+use soak::{Day, Holdings, Stay, live_at_once};
+use torchbook_kernel::setup::{Cache, Environment};
+
+/// Cells between two restarts of the second part: each kind once, and one more.
+const CELLS_OF_A_RESTART: usize = 9;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Cells of the first part, in all kernels together.
+    #[arg(long, default_value_t = 1000)]
+    cells: usize,
+    /// Starts of the second part, of all kernels together.
+    #[arg(long, default_value_t = 50)]
+    restarts: usize,
+    /// Kernels at once.
+    #[arg(long, default_value_t = 4)]
+    kernels: usize,
+    /// `cargo bench` says so.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let kernels = arguments.kernels.max(1);
+    let before = folders();
+    let long = Day {
+        kernels,
+        cells: arguments.cells.div_ceil(kernels),
+        starts: 1,
+    };
+    println!("{} cells in each of {kernels} kernels at once", long.cells);
+    report(&live_at_once(long));
+    let restarts = Day {
+        kernels,
+        cells: CELLS_OF_A_RESTART,
+        starts: arguments.restarts.div_ceil(kernels),
+    };
+    println!(
+        "\n{} starts of each of {kernels} kernels at once, {CELLS_OF_A_RESTART} cells each",
+        restarts.starts
+    );
+    report(&live_at_once(restarts));
+    let after = folders();
+    println!(
+        "\nfolders of kernels: {} before, {} after",
+        before.len(),
+        after.len()
+    );
+}
+
+fn report(stays: &[Stay]) {
+    println!(
+        "| stay | MB early | late | open files early | late | threads early | late | left behind |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for (number, stay) in (1..).zip(stays) {
+        let Stay { early, late, .. } = stay;
+        let pair = |of: fn(&Holdings) -> u64| format!("{} | {}", of(early), of(late));
+        println!(
+            "| {number} | {} | {} | {} | {} |",
+            pair(|held| held.megabytes),
+            pair(|held| held.open_files as u64),
+            pair(|held| held.threads as u64),
+            match stay.left_behind.as_slice() {
+                [] => "nothing".to_owned(),
+                left => left.join(", "),
+            }
+        );
+    }
+}
+
+/// The folders that kernels have made, and not removed.
+fn folders() -> Vec<String> {
+    let cache = Cache::of(&Environment::of_process()).unwrap();
+    let entries = std::fs::read_dir(cache.root().join("kernels"));
+    let entries = entries.into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
