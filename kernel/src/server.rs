@@ -11,7 +11,7 @@ use crate::handlers::usage::UsageMeter;
 use crate::history::History;
 use crate::messages;
 use crate::session::Session;
-use crate::sockets::replays::SeenIds;
+use crate::sockets::replays::SeenMessages;
 use crate::sockets::router::{self, Replies, Requests};
 use crate::sockets::{heartbeat, iopub::Iopub, stdin::Stdin};
 use anyhow::Context;
@@ -198,7 +198,7 @@ pub async fn serve(
 
     tokio::spawn(heartbeat::echo(heartbeat_socket));
     let iopub = Iopub::start(iopub_socket);
-    let seen = SeenIds::default();
+    let seen = SeenMessages::default();
     let (stdin_requests, stdin_replies) = router::open(stdin_socket, "stdin", &seen);
     let (shell_requests, shell_replies) = router::open(shell_socket, "shell", &seen);
     let (control_requests, control_replies) = router::open(control_socket, "control", &seen);

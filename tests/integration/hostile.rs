@@ -1,6 +1,6 @@
 //! Messages that must have no answer and no effect.
 
-use crate::client::Client;
+use crate::client::{Client, content_of};
 use bytes::Bytes;
 use jupyter_protocol::{ExecuteRequest, JupyterMessage, ShutdownRequest};
 use jupyter_zmq_client::connection::create_client_iopub_connection;
@@ -74,6 +74,23 @@ fn signed_nonsense_is_dropped() {
 }
 
 #[test]
+fn a_content_of_the_wrong_types_gets_one_error_and_runs_nothing() {
+    let mut client = Client::scripted();
+    let key = client.connection.key.clone();
+    for content in [r#"{"code":7}"#, r#"{"code":[]}"#] {
+        let header = header("execute_request");
+        let id: serde_json::Value = serde_json::from_slice(&header).unwrap();
+        client.send_raw(frames(&key, content.as_bytes(), &header));
+        let transcript = client.transcript(id["msg_id"].as_str().unwrap());
+        assert_eq!(transcript.iopub, ["busy", "idle"], "{content}");
+        assert_eq!(transcript.reply["status"], "error", "{content}");
+        assert_eq!(transcript.reply["ename"], "MalformedRequest", "{content}");
+    }
+    assert!(client.reply_if_there().is_none(), "a second reply");
+    assert_unimpressed(&mut client);
+}
+
+#[test]
 fn a_repeated_message_is_not_executed_twice() {
     let mut client = Client::scripted();
     let message = JupyterMessage::new(ExecuteRequest::new("result 1".into()), None);
@@ -84,16 +101,30 @@ fn a_repeated_message_is_not_executed_twice() {
 }
 
 #[test]
-fn an_id_that_came_on_one_socket_is_refused_on_another() {
+fn a_message_that_came_on_one_socket_is_refused_on_another() {
     let mut client = Client::scripted();
-    let message = JupyterMessage::new(ShutdownRequest { restart: false }, None);
-    let mut disguised = JupyterMessage::new(ExecuteRequest::new("result 1".into()), None);
-    disguised.header.msg_id = message.header.msg_id.clone();
-    let cell = client.send_shell_message(disguised);
-    assert_eq!(client.transcript(&cell).reply["execution_count"], 1);
-    client.send_control(message);
-    // Had the shutdown been obeyed, this would not be answered.
+    let key = client.connection.key.clone();
+    let content = serde_json::to_vec(&ExecuteRequest::new("result 1".into())).unwrap();
+    let cell = frames(&key, &content, &header("execute_request"));
+    client.send_raw(cell.clone());
+    assert_eq!(content_of(&client.next_reply())["execution_count"], 1);
+    client.send_raw_control(cell);
+    // Control serves in order: after this answer the repeated message was read.
+    client.control_request(jupyter_protocol::KernelInfoRequest {});
     assert_eq!(client.run("result 1").reply["execution_count"], 2);
+}
+
+#[test]
+fn different_messages_with_one_id_are_both_served() {
+    // As those of `jupyter console` and of the manager that interrupts its kernel.
+    let mut client = Client::scripted();
+    let cell = JupyterMessage::new(ExecuteRequest::new("result 1".into()), None);
+    let mut info = JupyterMessage::new(jupyter_protocol::KernelInfoRequest {}, None);
+    info.header.msg_id = cell.header.msg_id.clone();
+    let id = client.send_shell_message(info);
+    assert_eq!(client.transcript(&id).reply["status"], "ok");
+    client.send_shell_message(cell);
+    assert_eq!(client.transcript(&id).reply["execution_count"], 1);
 }
 
 #[test]

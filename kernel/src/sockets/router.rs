@@ -6,7 +6,7 @@
 //! sockets, is refused ([`super::replays`]). A verified request whose content lacks a field
 //! is handed on as it is, for an error reply.
 
-use super::replays::SeenIds;
+use super::replays::SeenMessages;
 use jupyter_protocol::messaging::UnknownMessage;
 use jupyter_protocol::{JupyterMessage, JupyterMessageContent};
 use jupyter_zmq_client::RuntimeError;
@@ -25,14 +25,14 @@ pub type Replies = mpsc::UnboundedSender<JupyterMessage>;
 pub struct Requests {
     connection: RouterRecvConnection,
     channel: &'static str,
-    seen: SeenIds,
+    seen: SeenMessages,
 }
 
 /// Splits a socket into its requests and a task that writes replies.
 pub fn open(
     connection: KernelShellConnection,
     channel: &'static str,
-    seen: &SeenIds,
+    seen: &SeenMessages,
 ) -> (Requests, Replies) {
     // Who sent a request has connected; who is asked on stdin may be about to.
     let attempts = if channel == "stdin" { 200 } else { 1 };
@@ -65,14 +65,8 @@ impl Requests {
     pub async fn next(&mut self) -> JupyterMessage {
         loop {
             match self.receive().await {
-                Ok(message) if self.seen.is_new(&message.header.msg_id) => return message,
-                Ok(message) => {
-                    tracing::warn!(
-                        channel = self.channel,
-                        id = message.header.msg_id,
-                        "repeated message dropped"
-                    );
-                }
+                Ok(Some(message)) => return message,
+                Ok(None) => tracing::warn!(channel = self.channel, "repeated message dropped"),
                 Err(RuntimeError::ZmqError(error)) => {
                     // A peer went away. The pause keeps a broken socket from spinning.
                     tracing::debug!(%error, channel = self.channel, "receive");
@@ -85,11 +79,18 @@ impl Requests {
         }
     }
 
-    async fn receive(&mut self) -> Result<JupyterMessage, RuntimeError> {
+    /// A message that is signed and readable; none for one that came before.
+    async fn receive(&mut self) -> Result<Option<JupyterMessage>, RuntimeError> {
         let multipart = self.connection.socket.recv().await?;
-        decode(RawMessage::from_multipart(multipart, &self.connection.mac)?)
+        let raw = RawMessage::from_multipart(multipart, &self.connection.mac)?;
+        let signed: Vec<_> = raw.jparts.iter().take(SIGNED_PARTS).cloned().collect();
+        let message = decode(raw)?;
+        Ok(self.seen.is_new(&signed).then_some(message))
     }
 }
+
+/// Header, parent header, metadata and content; buffers behind them are not signed.
+const SIGNED_PARTS: usize = 4;
 
 /// Reads a verified message. Content that is not of its type's form stays untyped: clients
 /// leave out fields that jupyter-protocol insists on, and deserve an answer.
