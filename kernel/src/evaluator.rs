@@ -6,12 +6,15 @@
 
 pub mod backtrace;
 pub mod cell_crate;
+pub mod command_steps;
 mod deaths;
+pub mod dependencies;
 pub mod diagnostics;
 pub mod evcxr;
 pub mod interrupts;
 pub mod notebook_progress;
 pub mod scripted;
+mod shell;
 
 use crate::analysis::Analysis;
 use crate::display::Bundle;

@@ -4,14 +4,18 @@
 //! cargo and rustc. Both look for them in folders that the kernel names ([`tools`]), find links to
 //! this program, and get their answers faster than from the real tools: [`answers`] remembers what
 //! never changes, [`metadata`] leaves out crates that no cell sees, and [`build`] runs rustc
-//! directly when only the cell has changed. Whatever is not known to be safe goes to the real tool.
+//! directly when only the cell has changed. What cargo must not build again, [`guard`] knows.
+//! Whatever is not known to be safe goes to the real tool.
 
 pub mod answers;
 pub mod build;
 pub mod compilation;
 pub mod crates;
 pub mod diagnostics;
+pub mod guard;
+pub mod kept;
 pub mod metadata;
+pub mod progress;
 pub mod recording;
 pub mod source;
 pub mod tools;
@@ -68,6 +72,9 @@ fn answer(tools: &Tools, settings: &Settings, name: &str, words: &[&str]) -> Opt
         }
         ("cargo", ["metadata", ..]) => metadata::answer(tools, settings, words),
         ("cargo", _) if words.contains(&"build") => build::answer(tools, settings, words),
+        ("cargo", _) if words.contains(&"check") => build::check(tools, settings, words),
+        // evcxr would delete the library that the cell process has loaded.
+        ("cargo", ["clean"]) if answers::is_in(&settings.evcxr) => Some(ExitCode::FAILURE),
         ("cargo", _) => answers::cargo(tools, settings, words),
         _ => None,
     }

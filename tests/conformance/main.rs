@@ -6,7 +6,6 @@
 //! | `test_clients.py` | jupyter_client: several clients and kernels, interrupts, floods, crashes |
 //! | `test_vscode.py` | jupyter_client in the order of VS Code's messages |
 //! | `test_gateway.py` | jupyter-kernel-gateway, over its websocket |
-//! | `test_console.py` | `jupyter console` on a terminal: keys, screen, Ctrl-C |
 //! | `test_notebooks.py` | nbclient, nbconvert, papermill, nbval |
 //!
 //! `kernel.py` is the client that the tests share, `conftest.py` what pytest needs to know.
@@ -64,11 +63,6 @@ fn the_messages_of_vscode() {
 #[test]
 fn a_gateways_websocket() {
     passes("test_gateway.py");
-}
-
-#[test]
-fn a_console_on_a_terminal() {
-    passes("test_console.py");
 }
 
 #[test]

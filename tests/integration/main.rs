@@ -17,6 +17,8 @@
 //! | `cells_errors.rs` | how failing cells are told, and what kills their process | real |
 //! | `cells_interrupted.rs` | interrupts while cells are compiled and while they run | real |
 //! | `kernels_killed.rs` | kernels and clients that are killed | both |
+//! | `dependencies.rs` | `:dep` beside the prelude: what is built, refused and shown | real |
+//! | `commands.rs` | evcxr's other commands and `!` lines | real |
 //! | `shortcuts.rs` | what cells mean, however they are compiled | real |
 //! | `soak.rs` | several kernels, many cells, restarts | real |
 //!
@@ -31,6 +33,8 @@ mod cells_display;
 mod cells_errors;
 mod cells_interrupted;
 mod client;
+mod commands;
+mod dependencies;
 mod execute;
 mod execute_options;
 mod execute_streams;

@@ -241,12 +241,14 @@ impl Hub {
             .send(&ControlRequest::InputReply { text, status });
     }
 
-    /// The child with this pidfd is gone.
-    pub(super) fn child_died(&self, death: Death) {
+    /// The child with this process id is gone; where evcxr has ended it, the next one may have come.
+    pub(super) fn child_died(&self, pid: Pid, death: Death) {
         let mut state = self.lock();
-        state.record.death = Some(death);
-        state.record.out_of_memory = out_of_memory_kills() > state.out_of_memory_kills;
-        state.child = None;
+        if state.child.as_ref().is_some_and(|child| child.pid == pid) {
+            state.record.death = Some(death);
+            state.record.out_of_memory = out_of_memory_kills() > state.out_of_memory_kills;
+            state.child = None;
+        }
     }
 
     /// The cell has closed its stdout: ends its process.
@@ -283,7 +285,7 @@ impl Hub {
 
     fn adopt(self: &Arc<Hub>, pid: Pid, pidfd: OwnedFd, streams: ChildStreams, control: OwnedFd) {
         let adopted = pidfd.try_clone().and_then(|readers_pidfd| {
-            let reader = Reader::new(Arc::clone(self), readers_pidfd, streams)?;
+            let reader = Reader::new(Arc::clone(self), pid, readers_pidfd, streams)?;
             let mut state = self.lock();
             state.child = Some(Child {
                 pid,

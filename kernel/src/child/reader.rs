@@ -13,6 +13,7 @@ use crate::evaluator::{InputRefused, Output, StreamName};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::process::Pid;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,6 +48,7 @@ struct AwaitedBarrier {
 /// State of a reader thread.
 pub struct Reader {
     hub: Arc<Hub>,
+    pid: Pid,
     pidfd: OwnedFd,
     streams: ChildStreams,
     stdout: Scanner,
@@ -63,11 +65,17 @@ impl Reader {
     ///
     /// # Errors
     /// When the streams cannot be made non-blocking.
-    pub fn new(hub: Arc<Hub>, pidfd: OwnedFd, streams: ChildStreams) -> io::Result<Reader> {
+    pub fn new(
+        hub: Arc<Hub>,
+        pid: Pid,
+        pidfd: OwnedFd,
+        streams: ChildStreams,
+    ) -> io::Result<Reader> {
         rustix::io::ioctl_fionbio(&streams.stdout, true)?;
         rustix::io::ioctl_fionbio(&streams.stderr, true)?;
         Ok(Reader {
             hub,
+            pid,
             pidfd,
             streams,
             stdout: Scanner::default(),
@@ -369,7 +377,7 @@ impl Reader {
     fn bury(&mut self) {
         self.flush_scanners();
         self.publish_pending();
-        self.hub.child_died(Death::of(&self.pidfd));
+        self.hub.child_died(self.pid, Death::of(&self.pidfd));
     }
 
     fn tell_evcxr(&self, line: &str) {

@@ -193,7 +193,7 @@ fn held_back_tail(bytes: &[u8]) -> usize {
 }
 
 /// Length of a UTF-8 sequence at the end whose remaining bytes have not been read yet.
-fn incomplete_utf8_tail(bytes: &[u8]) -> usize {
+pub fn incomplete_utf8_tail(bytes: &[u8]) -> usize {
     for back in 1..=bytes.len().min(3) {
         let byte = bytes[bytes.len() - back];
         let needed = match byte {

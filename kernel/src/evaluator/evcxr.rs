@@ -4,6 +4,10 @@
 //! writes goes through [`crate::child`]. This file starts evcxr in its folder, gives it
 //! cells, and says how each ended.
 
+mod start_up;
+mod steps;
+
+use self::start_up::{commands, drain};
 use super::deaths::process_died;
 use super::diagnostics::CellSource;
 use super::interrupts::CellInterrupter;
@@ -12,7 +16,7 @@ use super::{
     CellError, CellIo, Evaluator, Interrupter, Outcome, Output, Shown, StreamName, diagnostics,
 };
 use crate::analysis::Analysis;
-use crate::analysis::analyst::{Analyst, Command};
+use crate::analysis::analyst::Analyst;
 use crate::analysis::workspace::Manifest;
 use crate::child::hub::{CellRecord, Hub};
 use crate::display::Bundle;
@@ -21,6 +25,8 @@ use crate::setup::Reporter;
 use crate::setup::kernel_folder::KernelFolder;
 use crate::setup::prepared::Prepared;
 use crate::stand_in::compilation::Compilation;
+use crate::stand_in::guard::GoodVersions;
+use crate::stand_in::progress::Listener;
 use crate::stand_in::tools::Tools;
 use ::evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
 use std::io;
@@ -40,10 +46,16 @@ pub struct EvcxrEvaluator {
     prepare: Prepare,
     hub: Arc<Hub>,
     interrupter: Arc<CellInterrupter>,
+    /// What cargo says while a cell waits for it.
+    cargo: Arc<Listener>,
     analyst: Arc<Analyst>,
     /// The command that starts a cell process, until evcxr has taken it.
     command: Option<process::Command>,
     context: Option<CommandContext>,
+    /// Code of the user's has run in the cell process: another one would not be the same.
+    process_is_used: bool,
+    /// What gives cells the prelude.
+    start_up_cell: String,
     failure: Option<CellError>,
     /// The folder that cells are linked against; as long as this is here, nobody removes it as unused.
     prepared: Option<Prepared>,
@@ -67,6 +79,13 @@ impl EvcxrEvaluator {
             .env("TORCHBOOK_FRAMES", "1")
             .env("TORCHBOOK_EXE", std::env::current_exe()?);
         tools.restore_environment(&mut command);
+        let hub_of_cargo = Arc::clone(&hub);
+        let cargo = Listener::start(&tools, move |text| {
+            hub_of_cargo.publish(Output::Stream {
+                name: StreamName::Stderr,
+                text,
+            });
+        })?;
         let analyst = Analyst::start(folder.analysis())?;
         let compilation = Compilation::of(&tools);
         Ok(EvcxrEvaluator {
@@ -76,8 +95,11 @@ impl EvcxrEvaluator {
             tools,
             prepare,
             hub,
+            cargo,
             command: Some(command),
             context: None,
+            process_is_used: false,
+            start_up_cell: String::new(),
             failure: None,
             prepared: None,
             start_up,
@@ -123,43 +145,21 @@ impl EvcxrEvaluator {
         self.folder
             .restore_lock_file(&prepared)
             .map_err(|error| format!("cannot write Cargo.lock: {error}"))?;
+        GoodVersions::new(&self.tools, &self.folder.evcxr())
+            .keep()
+            .map_err(|error| format!("cannot copy Cargo.lock: {error}"))?;
         let mut context = CommandContext::with_eval_context(context);
         let start_up_cell = prepared.start_up_cell(self.start_up.opt_level.as_deref());
-        context
-            .execute(&start_up_cell)
+        self.tools
+            .allow_rebuild(true)
+            .map_err(|error| format!("cannot write the kernel's folder: {error}"))?;
+        self.execute_at_start(&mut context, &start_up_cell)
             .map_err(|error| format!("the prelude cannot be used in cells: {error}"))?;
         self.analyst.set_commands(commands(&mut context));
         self.tell_analyst(&context, &start_up_cell, true);
+        self.start_up_cell = start_up_cell;
         self.start_users_own(&mut context);
         Ok(context)
-    }
-
-    /// The crates and cells that the user wants in every notebook. One that fails is told, and the
-    /// notebook works without it.
-    fn start_users_own(&mut self, context: &mut CommandContext) {
-        let start_up = self.start_up.clone();
-        let crates = start_up
-            .dependencies
-            .iter()
-            .map(|dependency| format!(":dep {dependency}"));
-        for cell in crates.chain(start_up.cells) {
-            let result = context.execute(&cell);
-            self.tell_analyst(context, &cell, result.is_ok());
-            if let Err(error) = result {
-                let notice = format!("the start-up cell `{cell}` failed: {error}");
-                self.start_up.notices.push(notice);
-            }
-        }
-    }
-
-    /// Tells once, with the first cell, what is wrong with the settings.
-    fn tell_notices(&mut self) {
-        for notice in std::mem::take(&mut self.start_up.notices) {
-            self.hub.publish(Output::Stream {
-                name: StreamName::Stderr,
-                text: format!("[torchbook: {notice}]\n"),
-            });
-        }
     }
 
     fn run(&mut self, code: &str) -> Result<EvalOutputs, Error> {
@@ -262,6 +262,13 @@ impl EvcxrEvaluator {
                 }
             });
         }
+        if let Some(took) = outputs.timing {
+            // What `:timing` has asked for.
+            self.hub.publish(Output::Stream {
+                name: StreamName::Stderr,
+                text: format!("Took {} ms\n", took.as_millis()),
+            });
+        }
         if !outputs.content_by_mime_type.is_empty() {
             let data: Bundle = outputs
                 .content_by_mime_type
@@ -313,12 +320,13 @@ impl Evaluator for EvcxrEvaluator {
         }
         self.tell_notices();
         self.analyst.cell_starts(code);
-        let result = self.run(code);
+        let result = self.run_steps(code);
+        self.cargo.drain();
         let record = self.hub.end_cell();
-        if let Some(context) = &self.context {
-            self.tell_analyst(context, code, result.is_ok());
-        }
-        self.outcome(result, record, code, execution_count, &variables)
+        let has_died = matches!(result, Ok(Err(Error::SubprocessTerminated(_))));
+        self.note_use(code, has_died);
+        self.tell_analyst_of_cell(code, matches!(result, Ok(Ok(_))));
+        self.outcome(result?, record, code, execution_count, &variables)
     }
 
     fn evaluate(&mut self, expression: &str) -> Result<Shown, CellError> {
@@ -332,6 +340,8 @@ impl Evaluator for EvcxrEvaluator {
         let code = format!("(\n{expression}\n)");
         let result = self.run(&code);
         let record = self.hub.end_cell();
+        let has_died = matches!(result, Err(Error::SubprocessTerminated(_)));
+        self.note_use(&code, has_died);
         let outcome = self.outcome(result, record, &code, 0, &variables);
         let value = self.hub.take_value();
         outcome?;
@@ -356,36 +366,4 @@ impl Evaluator for EvcxrEvaluator {
 
 fn before_it_ran() -> CellError {
     CellError::new("Interrupted", "the cell was interrupted before it ran")
-}
-
-/// evcxr's commands, as its `:help` lists them: a name and a description in each line.
-fn commands(context: &mut CommandContext) -> Vec<Command> {
-    let help = match context.execute(":help") {
-        Ok(outputs) => outputs.get("text/plain").unwrap_or_default().to_owned(),
-        Err(error) => {
-            tracing::warn!(%error, "evcxr does not list its commands");
-            return Vec::new();
-        }
-    };
-    help.lines()
-        .filter_map(|line| line.split_once(' '))
-        .map(|(name, description)| Command {
-            name: name.to_owned(),
-            description: description.trim().to_owned(),
-        })
-        .collect()
-}
-
-/// Empties one of evcxr's channels; what comes there is worth a log line only.
-fn drain(name: &'static str, receiver: crossbeam_channel::Receiver<String>) {
-    let spawned = std::thread::Builder::new()
-        .name(name.into())
-        .spawn(move || {
-            for line in receiver {
-                tracing::debug!(channel = name, %line);
-            }
-        });
-    if let Err(error) = spawned {
-        tracing::error!(%error, name, "evcxr's output is not drained: cells may hang");
-    }
 }

@@ -1,7 +1,7 @@
 //! execute_request: the heart. Counts, broadcasts the input, lets the evaluator run
 //! the cell and words the outcome; output streams by itself through the session.
 
-use crate::evaluator::CellError;
+use crate::evaluator::{CellError, command_steps};
 use crate::messages;
 use crate::server::Kernel;
 use crate::session::Cell;
@@ -31,6 +31,9 @@ pub async fn execute(kernel: &Kernel, request: &JupyterMessage, execute: &Execut
     }
     let outcome = match super::inspect::page(kernel, &execute.code).await {
         Some(payload) => Ok(payload),
+        None if command_steps::is_quit(&execute.code) => {
+            Ok(json!([{ "source": "ask_exit", "keepkernel": false }]))
+        }
         None if execute.code.trim().is_empty() => Ok(json!([])),
         None => {
             let ran = kernel.execute(execute.code.clone(), execution_count).await;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Output};
 
 /// In cargo's environment that can change what it says to rust-analyzer.
 const ASKED_VARIABLES: [&str; 4] = [
@@ -34,16 +34,7 @@ impl Answer {
     /// # Errors
     /// When it cannot be started.
     pub fn of(command: &mut Command) -> io::Result<Answer> {
-        let output = command.output()?;
-        Ok(Answer {
-            code: output
-                .status
-                .code()
-                .and_then(|code| u8::try_from(code).ok())
-                .unwrap_or(1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        command.output().map(|output| Answer::from(&output))
     }
 
     /// Says it again.
@@ -52,6 +43,20 @@ impl Answer {
         let _ = io::stdout().write_all(self.stdout.as_bytes());
         let _ = io::stderr().write_all(self.stderr.as_bytes());
         ExitCode::from(self.code)
+    }
+}
+
+impl From<&Output> for Answer {
+    fn from(output: &Output) -> Answer {
+        Answer {
+            code: output
+                .status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }
 
@@ -159,6 +164,7 @@ pub fn cargo(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<ExitC
     }
 }
 
-fn is_in(folder: &Path) -> bool {
+/// Whether this process was started there.
+pub fn is_in(folder: &Path) -> bool {
     std::env::current_dir().is_ok_and(|current| current.starts_with(folder))
 }

@@ -4,15 +4,18 @@
 //! [`super::crates`] compiles.
 
 use super::compilation::Compilation;
+use super::guard::{GUARD_VARIABLE, GoodVersions};
+use super::kept::Kept;
 use super::recording::{
     NEXT_WRAPPER_VARIABLE, RECORD_VARIABLE, Recording, State, tracked_variables,
 };
 use super::tools::{Settings, Tools};
-use super::{crates, real_command};
+use super::{crates, progress, real_command};
 use crate::processes::die_with_starter;
 use crate::setup::Environment;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::process::{ExitCode, Output};
 
@@ -82,21 +85,22 @@ fn record(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<Recordin
         }
     }
     let _ = fs::remove_file(tools.recording());
-    let mut command = real_command(tools, Some(settings), "cargo");
-    if let Some(wrapper) = std::env::var_os("RUSTC_WRAPPER") {
-        command.env(NEXT_WRAPPER_VARIABLE, wrapper);
-    }
-    command
-        .args(words)
-        .env(RECORD_VARIABLE, tools.recording())
-        .env("RUSTC_WRAPPER", settings.program.as_os_str());
-    die_with_starter(&mut command, Signal::KILL);
-    let output = command
-        .output()
-        .map_err(|error| failed(&error.to_string()))?;
+    let good = GoodVersions::new(tools, &settings.evcxr);
+    good.restore().map_err(|error| failed(&error.to_string()))?;
+    let output = guarded_cargo(tools, settings, words)?;
     if !output.status.success() {
+        // What the change of dependencies did to the versions goes with it; the next build would
+        // see to that as well.
+        let _ = good.restore();
         return Err(output);
     }
+    if tools.rebuilt_file().exists() {
+        return Err(failed(
+            "the prelude was built again: the cell needs a new process",
+        ));
+    }
+    // A cell with other dependencies starts from these versions.
+    good.keep().map_err(|error| failed(&error.to_string()))?;
     let mut recording = Recording::read(&tools.recording(), settings)
         .ok_or_else(|| failed("cargo compiled cells without telling how"))?;
     let names = tracked_variables(&settings.evcxr.join("target"));
@@ -113,6 +117,39 @@ fn record(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<Recordin
         let _ = recording.write(&settings.shared_recording(), settings);
     }
     Ok(recording)
+}
+
+/// `cargo check`, by which evcxr looks for errors.
+pub fn check(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<ExitCode> {
+    let is_cells = std::env::current_dir().is_ok_and(|folder| folder == settings.evcxr);
+    is_cells.then(|| match guarded_cargo(tools, settings, words) {
+        Ok(output) | Err(output) => super::say(&output),
+    })
+}
+
+/// The real cargo with the wrapper that records the cells' command and asks the guard.
+fn guarded_cargo(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<Output, Output> {
+    let mut command = real_command(tools, Some(settings), "cargo");
+    if let Some(wrapper) = std::env::var_os("RUSTC_WRAPPER") {
+        command.env(NEXT_WRAPPER_VARIABLE, wrapper);
+    }
+    command
+        .args(words)
+        .env(RECORD_VARIABLE, tools.recording())
+        .env(GUARD_VARIABLE, tools.folder())
+        .env("RUSTC_WRAPPER", settings.program.as_os_str());
+    die_with_starter(&mut command, Signal::KILL);
+    let mut built = || {
+        let kept = Kept::new(&tools.kept(), &settings.evcxr.join("target"))?;
+        let output = progress::output(tools, &mut command)?;
+        if output.status.success() {
+            kept.forget()?;
+        } else {
+            kept.restore()?;
+        }
+        Ok(output)
+    };
+    built().map_err(|error: io::Error| failed(&error.to_string()))
 }
 
 fn failed(message: &str) -> Output {

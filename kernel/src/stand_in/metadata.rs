@@ -5,6 +5,8 @@
 //! with what it depends on.
 
 use super::answers::{self, Answer};
+use super::guard::GoodVersions;
+use super::progress;
 use super::real_command;
 use super::tools::{Settings, Tools};
 use crate::setup::kernel_folder::ANALYSIS;
@@ -43,8 +45,11 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     if !is_cells && !is_analysis && !folder.starts_with(&settings.sysroot) {
         return None;
     }
-    // rust-analyzer names its own copy of the lock file, which is as good as the original here.
     let manifest = std::fs::read(folder.join("Cargo.toml")).ok()?;
+    if is_cells && !String::from_utf8_lossy(&manifest).contains(VALIDATION) {
+        GoodVersions::new(tools, &settings.evcxr).restore().ok()?;
+    }
+    // rust-analyzer names its own copy of the lock file, which is as good as the original here.
     let lock = std::fs::read(folder.join("Cargo.lock")).unwrap_or_default();
     let key = answers::key(settings, words, &[&manifest, &lock]);
     let own = tools.answers();
@@ -54,7 +59,12 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
         return Some(answer.print());
     }
     let mut command = real_command(tools, Some(settings), "cargo");
-    let mut answer = Answer::of(command.args(words)).ok()?;
+    command.args(words);
+    let mut answer = if is_analysis {
+        Answer::of(&mut command).ok()?
+    } else {
+        Answer::from(&progress::output(tools, &mut command).ok()?)
+    };
     if is_cells && String::from_utf8_lossy(&manifest).contains(VALIDATION) {
         // It has one dependency, so cargo forgot all other versions in the lock file, and would
         // build the prelude with newer ones.

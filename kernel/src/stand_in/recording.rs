@@ -4,7 +4,8 @@
 //! ([`run_if_recorder`]): that writes the command down instead of compiling cells. Until something
 //! that cargo looks at changes ([`State`]), [`super::build`] runs the command itself.
 
-use super::tools::Settings;
+use super::guard;
+use super::tools::{Settings, Tools};
 use crate::setup::Environment;
 use crate::setup::prepared::TARGET;
 use serde::{Deserialize, Serialize};
@@ -192,9 +193,7 @@ pub fn run_if_recorder() -> Option<ExitCode> {
         .map(|word| word.to_str().map(str::to_owned))
         .collect();
     if let Some(arguments) = text
-        && arguments
-            .windows(2)
-            .any(|pair| pair == ["--crate-name", CELL_CRATE])
+        && is_cells(&arguments)
         && arguments
             .windows(2)
             .any(|pair| pair == ["--crate-type", "cdylib"])
@@ -207,6 +206,9 @@ pub fn run_if_recorder() -> Option<ExitCode> {
                 ExitCode::FAILURE
             }
         });
+    }
+    if let Some(code) = refused(&arguments) {
+        return Some(code);
     }
     // Cargo is killed with its kernel and cannot take the compiler with it.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
@@ -222,10 +224,46 @@ pub fn run_if_recorder() -> Option<ExitCode> {
     command
         .args(arguments)
         .env_remove(RECORD_VARIABLE)
+        .env_remove(guard::GUARD_VARIABLE)
         .env_remove(NEXT_WRAPPER_VARIABLE);
     let error = command.exec();
     eprintln!("torchbook: cannot run {}: {error}", program.display());
     Some(ExitCode::from(127))
+}
+
+fn is_cells(arguments: &[String]) -> bool {
+    arguments
+        .windows(2)
+        .any(|pair| pair == ["--crate-name", CELL_CRATE])
+}
+
+/// Fails in place of a compiler that the guard does not let run.
+fn refused(arguments: &[OsString]) -> Option<ExitCode> {
+    let tools = Tools::at(PathBuf::from(std::env::var_os(guard::GUARD_VARIABLE)?));
+    let settings = tools.settings()?;
+    let arguments: Vec<String> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    if is_cells(&arguments) {
+        return None;
+    }
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let sources = variable("CARGO_MANIFEST_DIR");
+    let compilation = guard::Compilation {
+        arguments: &arguments,
+        package: &variable("CARGO_PKG_NAME"),
+        version: &variable("CARGO_PKG_VERSION"),
+        sources: Path::new(&sources),
+    };
+    match guard::judge(&tools, &settings, &compilation) {
+        Ok(guard::Verdict::Go) => None,
+        Ok(guard::Verdict::Refused) => Some(ExitCode::FAILURE),
+        Err(error) => {
+            eprintln!("torchbook: cannot tell what cargo builds: {error}");
+            Some(ExitCode::FAILURE)
+        }
+    }
 }
 
 /// Whether cargo sets this variable for the crate that is compiled, and not for itself.

@@ -4,6 +4,7 @@
 //! and says later, when set-up has found them, where the real tools are ([`Tools::describe`]).
 
 use super::crates;
+use super::guard::Refusal;
 use crate::setup::Toolchain;
 use crate::setup::prepared::TARGET;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,13 @@ impl Settings {
     /// Where cargo puts what it builds for cells.
     pub fn target_debug(&self) -> PathBuf {
         self.evcxr.join("target").join(TARGET).join("debug")
+    }
+
+    /// The prepared folder that this kernel's was copied from.
+    pub fn prepared(&self) -> PathBuf {
+        self.shared_answers
+            .parent()
+            .map_or_else(PathBuf::new, Path::to_path_buf)
     }
 
     /// The compiler command for cells with the prelude alone, for all kernels.
@@ -174,6 +182,73 @@ impl Tools {
     /// The compiler command of this kernel's cells.
     pub fn recording(&self) -> PathBuf {
         self.folder.join("recording.json")
+    }
+
+    /// The named pipe through which the kernel hears what cargo does.
+    pub fn progress_pipe(&self) -> PathBuf {
+        self.folder.join("progress")
+    }
+
+    /// Copies for the case that a build is given up, on the same disk as evcxr's folder.
+    pub fn kept(&self) -> PathBuf {
+        self.folder.join("kept")
+    }
+
+    /// The lock file with which cells were compiled last.
+    pub fn good_lock(&self) -> PathBuf {
+        self.folder.join("Cargo.lock")
+    }
+
+    /// Says from the kernel whether the prelude's library may be replaced now.
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub fn allow_rebuild(&self, allowed: bool) -> io::Result<()> {
+        let file = self.allowed_file();
+        match allowed {
+            true => std::fs::write(file, ""),
+            false => match std::fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Whether the kernel allows it.
+    pub fn may_rebuild(&self) -> bool {
+        self.allowed_file().exists()
+    }
+
+    /// Whether the prelude, or what it is made of, was built again since this was last asked.
+    pub fn take_rebuilt(&self) -> bool {
+        std::fs::remove_file(self.rebuilt_file()).is_ok()
+    }
+
+    /// What was refused since this was last asked.
+    pub fn take_refusal(&self) -> Option<Refusal> {
+        let text = std::fs::read(self.refusal_file()).ok()?;
+        // Unreadable or not, it is told once.
+        let _ = std::fs::remove_file(self.refusal_file());
+        serde_json::from_slice(&text).ok()
+    }
+
+    fn allowed_file(&self) -> PathBuf {
+        self.folder.join("rebuild-allowed")
+    }
+
+    /// Exists once something of the prelude's is built again.
+    pub fn rebuilt_file(&self) -> PathBuf {
+        self.folder.join("rebuilt")
+    }
+
+    /// Holds a [`Refusal`].
+    pub fn refusal_file(&self) -> PathBuf {
+        self.folder.join("refused.json")
+    }
+
+    /// As [`Tools::folder`] told.
+    pub fn at(folder: PathBuf) -> Tools {
+        Tools { folder }
     }
 
     /// A toolchain's folder without std.
