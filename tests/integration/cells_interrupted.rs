@@ -125,5 +125,12 @@ fn a_dependency_that_is_built_can_be_interrupted_and_built_again() {
             .any(|line| line.contains("\"text/plain\":\"9\"")),
         "{lines:?}"
     );
+    // Cargo is asked again when sources in a folder of the user's change.
+    std::fs::write(slow.join("src/lib.rs"), "pub fn five() -> i32 { 6 }\n").unwrap();
+    let changed = client.run("slow_to_build::five() + kept");
+    assert!(
+        changed.iopub.iter().any(|line| line.contains("\"10\"")),
+        "{changed:?}"
+    );
     assert!(client.shut_down().success());
 }

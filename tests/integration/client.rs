@@ -373,6 +373,19 @@ impl Client {
         kernels.remove(0)
     }
 
+    /// The process that runs the kernel's cells.
+    pub fn cell_process(&self) -> u32 {
+        // Compilers, which come and go, have arguments.
+        let has_no_arguments = |pid: &u32| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.iter().filter(|&&byte| byte == 0).count() == 1
+        };
+        let mut started = torchbook_kernel::processes::descendants(self.process.id());
+        started.retain(has_no_arguments);
+        assert_eq!(started.len(), 1, "{started:?}");
+        started[0]
+    }
+
     /// Ends the kernel by a shutdown request; returns its exit status.
     pub fn shut_down(mut self) -> std::process::ExitStatus {
         let reply = self.control_request(jupyter_protocol::ShutdownRequest { restart: false });

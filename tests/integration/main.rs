@@ -16,9 +16,13 @@
 //! | `cells_display.rs` | values and displays of cells | real |
 //! | `cells_errors.rs` | how failing cells are told, and what kills their process | real |
 //! | `cells_interrupted.rs` | interrupts while cells are compiled and while they run | real |
+//! | `cells_killed.rs` | cell processes that others kill | real |
+//! | `cells_panicked.rs` | what a panic leaves for later cells | real |
 //! | `kernels_killed.rs` | kernels and clients that are killed | both |
 //! | `dependencies.rs` | `:dep` beside the prelude: what is built, refused and shown | real |
 //! | `commands.rs` | evcxr's other commands and `!` lines | real |
+//! | `full_disk.rs` | files on a disk without room | scripted |
+//! | `prepared_folder.rs` | damaged, deleted, changed: what is built again | real |
 //! | `shortcuts.rs` | what cells mean, however they are compiled | real |
 //! | `soak.rs` | several kernels, many cells, restarts | real |
 //!
@@ -32,15 +36,19 @@ mod cells_analysis;
 mod cells_display;
 mod cells_errors;
 mod cells_interrupted;
+mod cells_killed;
+mod cells_panicked;
 mod client;
 mod commands;
 mod dependencies;
 mod execute;
 mod execute_options;
 mod execute_streams;
+mod full_disk;
 mod fuzz;
 mod hostile;
 mod kernels_killed;
+mod prepared_folder;
 mod requests;
 mod requests_analysis;
 mod requests_history;
