@@ -71,6 +71,14 @@ fn start(line: &str, surroundings: &Surroundings<'_>) -> io::Result<Child> {
     for name in EVCXR_VARIABLES {
         command.env_remove(name);
     }
+    // A Jupyter that a script has started in the background hands on that interrupts are ignored.
+    // SAFETY: `signal` may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
     command.spawn()
 }
 

@@ -7,7 +7,7 @@ use super::compilation::Compilation;
 use super::guard::{GUARD_VARIABLE, GoodVersions};
 use super::kept::Kept;
 use super::recording::{
-    NEXT_WRAPPER_VARIABLE, RECORD_VARIABLE, Recording, State, tracked_variables,
+    NEXT_WRAPPER_VARIABLE, RECORD_VARIABLE, Recording, State, read_by_cargo, tracked_variables,
 };
 use super::tools::{Settings, Tools};
 use super::{crates, progress, real_command};
@@ -57,9 +57,10 @@ fn find(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Recording>
         return None;
     }
     let environment = Environment::of_process();
-    [tools.recording(), settings.shared_recording()]
-        .iter()
-        .filter_map(|file| Recording::read(file, settings))
+    [Some(tools.recording()), settings.shared_recording()]
+        .into_iter()
+        .flatten()
+        .filter_map(|file| Recording::read(&file, settings))
         .find(|recording| recording.holds(settings, words, &environment))
 }
 
@@ -87,6 +88,7 @@ fn record(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<Recordin
     let _ = fs::remove_file(tools.recording());
     let good = GoodVersions::new(tools, &settings.evcxr);
     good.restore().map_err(|error| failed(&error.to_string()))?;
+    let files_before = read_by_cargo(&settings.evcxr);
     let output = guarded_cargo(tools, settings, words)?;
     if !output.status.success() {
         // What the change of dependencies did to the versions goes with it; the next build would
@@ -113,8 +115,12 @@ fn record(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<Recordin
     );
     // Without the file, the next cell asks cargo again.
     let _ = recording.write(&tools.recording(), settings);
-    if settings.has_only_the_prelude() && !settings.shared_recording().exists() {
-        let _ = recording.write(&settings.shared_recording(), settings);
+    if let Some(file) = settings.shared_recording().filter(|file| !file.exists()) {
+        // What cargo takes out of the lock file for evcxr's first cell is put back afterwards: the
+        // next kernel begins with what was there before.
+        let mut shared = recording.clone();
+        shared.state.files = files_before;
+        let _ = shared.write(&file, settings);
     }
     Ok(recording)
 }

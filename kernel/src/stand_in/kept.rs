@@ -28,16 +28,29 @@ impl Kept {
             target: target.to_path_buf(),
         };
         kept.put_back()?;
-        for profile in [PathBuf::from("debug"), Path::new(TARGET).join("debug")] {
-            kept.keep(&profile.join("deps"), is_library)?;
+        fs::create_dir_all(folder)?;
+        // One file for all fingerprints: hundreds, made and removed with each build, would keep the
+        // disk busy for longer than cargo.
+        let partial = kept.fingerprints().with_extension("partial");
+        let mut archive = tar::Builder::new(fs::File::create(&partial)?);
+        for profile in profiles() {
+            kept.keep_libraries(&profile.join("deps"))?;
             for unit in names(&target.join(&profile).join(".fingerprint")) {
                 // The cells' own is to be stale.
-                if !unit.starts_with("ctx-") {
-                    let folder = profile.join(".fingerprint").join(unit);
-                    kept.keep(&folder, |name| !name.contains('.'))?;
+                if unit.starts_with("ctx-") {
+                    continue;
+                }
+                let unit = profile.join(".fingerprint").join(unit);
+                for name in names(&target.join(&unit)) {
+                    if !name.contains('.') {
+                        let place = unit.join(name);
+                        archive.append_path_with_name(target.join(&place), &place)?;
+                    }
                 }
             }
         }
+        archive.into_inner()?;
+        fs::rename(partial, kept.fingerprints())?;
         Ok(kept)
     }
 
@@ -57,29 +70,37 @@ impl Kept {
         self.put_back()
     }
 
-    fn keep(&self, place: &Path, is_wanted: fn(&str) -> bool) -> io::Result<()> {
+    fn fingerprints(&self) -> PathBuf {
+        self.folder.join("fingerprints.tar")
+    }
+
+    fn keep_libraries(&self, place: &Path) -> io::Result<()> {
         let (from, to) = (self.target.join(place), self.folder.join(place));
-        for name in names(&from) {
-            let file = from.join(&name);
-            if !is_wanted(&name) || !file.is_file() {
-                continue;
-            }
-            fs::create_dir_all(&to)?;
-            if is_library(&name) {
-                fs::hard_link(file, to.join(name))?;
-            } else {
-                fs::copy(file, to.join(name))?;
-            }
+        fs::create_dir_all(&to)?;
+        for name in names(&from).iter().filter(|name| is_library(name)) {
+            fs::hard_link(from.join(name), to.join(name))?;
         }
         Ok(())
     }
 
     fn put_back(&self) -> io::Result<()> {
-        for profile in [PathBuf::from("debug"), Path::new(TARGET).join("debug")] {
-            self.put_back_folder(&profile.join("deps"))?;
-            let fingerprints = profile.join(".fingerprint");
-            for unit in names(&self.folder.join(&fingerprints)) {
-                self.put_back_folder(&fingerprints.join(unit))?;
+        for profile in profiles() {
+            let place = profile.join("deps");
+            for name in names(&self.folder.join(&place)) {
+                let file = self.target.join(&place).join(&name);
+                if !file.exists() {
+                    // The same file with its old time, by which cargo goes.
+                    fs::hard_link(self.folder.join(&place).join(&name), file)?;
+                }
+            }
+        }
+        if let Ok(archive) = fs::File::open(self.fingerprints()) {
+            for entry in tar::Archive::new(archive).entries()? {
+                let mut entry = entry?;
+                let file = self.target.join(entry.path()?);
+                if !fs::metadata(&file).is_ok_and(|now| now.len() > 0) {
+                    entry.unpack(file)?;
+                }
             }
         }
         match fs::remove_dir_all(&self.folder) {
@@ -87,23 +108,10 @@ impl Kept {
             _ => Ok(()),
         }
     }
+}
 
-    fn put_back_folder(&self, place: &Path) -> io::Result<()> {
-        for name in names(&self.folder.join(place)) {
-            let (copy, file) = (
-                self.folder.join(place).join(&name),
-                self.target.join(place).join(&name),
-            );
-            let now = fs::metadata(&file).map(|data| data.len());
-            match now {
-                // The same file with its old time, by which cargo goes.
-                Err(_) if is_library(&name) => fs::hard_link(copy, file)?,
-                Ok(1..) => {}
-                _ => drop(fs::copy(copy, file)?),
-            }
-        }
-        Ok(())
-    }
+fn profiles() -> [PathBuf; 2] {
+    [PathBuf::from("debug"), Path::new(TARGET).join("debug")]
 }
 
 fn is_library(name: &str) -> bool {

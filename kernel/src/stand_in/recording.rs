@@ -22,6 +22,8 @@ use std::process::{Command, ExitCode};
 pub const RECORD_VARIABLE: &str = "TORCHBOOK_RECORD";
 /// A wrapper the user has chosen (`:sccache`), for all crates but the cells'.
 pub const NEXT_WRAPPER_VARIABLE: &str = "TORCHBOOK_NEXT_WRAPPER";
+/// Stands for the kernel's folder in recordings that kernels share.
+const KERNEL_FOLDER: &str = "@KERNEL@";
 /// The crate evcxr compiles cells as.
 const CELL_CRATE: &str = "ctx";
 
@@ -43,7 +45,7 @@ pub struct Recording {
 pub struct State {
     words: Vec<String>,
     /// Manifests, lock file and configuration: path and content.
-    files: Vec<(PathBuf, String)>,
+    pub files: Vec<(PathBuf, String)>,
     /// Compiler and libraries: path, size and time.
     stamps: Vec<(PathBuf, String)>,
     /// Variables that cargo reads, or that a build script or `env!` has asked for.
@@ -51,11 +53,11 @@ pub struct State {
 }
 
 impl Recording {
-    /// Reads one, with paths below evcxr's folder of this kernel.
+    /// Reads one, with paths below this kernel's folder.
     pub fn read(file: &Path, settings: &Settings) -> Option<Recording> {
         let text = fs::read_to_string(file).ok()?;
-        let evcxr = settings.evcxr.to_string_lossy();
-        serde_json::from_str(&text.replace(super::EVCXR_FOLDER, &evcxr)).ok()
+        let kernel = settings.kernel().to_string_lossy();
+        serde_json::from_str(&text.replace(KERNEL_FOLDER, &kernel)).ok()
     }
 
     /// Writes it so that it holds for another kernel's folder too.
@@ -64,8 +66,8 @@ impl Recording {
     /// When it cannot be written.
     pub fn write(&self, file: &Path, settings: &Settings) -> io::Result<()> {
         let text = serde_json::to_string(self)?;
-        let evcxr = settings.evcxr.to_string_lossy();
-        write_whole(file, &text.replace(&*evcxr, super::EVCXR_FOLDER))
+        let kernel = settings.kernel().to_string_lossy();
+        write_whole(file, &text.replace(&*kernel, KERNEL_FOLDER))
     }
 
     /// Whether cargo would do nothing but run this command.
@@ -120,7 +122,7 @@ impl State {
 }
 
 /// What cargo reads beside sources: manifest, lock file, configuration of all folders above.
-fn read_by_cargo(evcxr: &Path) -> Vec<(PathBuf, String)> {
+pub fn read_by_cargo(evcxr: &Path) -> Vec<(PathBuf, String)> {
     let own = ["Cargo.toml", "Cargo.lock"].map(|name| evcxr.join(name));
     let configurations = evcxr
         .ancestors()
@@ -427,18 +429,26 @@ mod tests {
 
     #[test]
     fn another_kernel_reads_its_own_folder_from_it() {
-        let folder = Folder::new();
+        let mut folder = Folder::new();
+        fs::create_dir(folder.folder.path().join(".cargo")).unwrap();
+        fs::write(folder.folder.path().join(".cargo/config.toml"), "").unwrap();
+        folder.recording.state.files = read_by_cargo(&folder.settings.evcxr);
         let file = folder.folder.path().join("recording.json");
         folder.recording.write(&file, &folder.settings).unwrap();
         assert_eq!(
             Recording::read(&file, &folder.settings),
-            Some(folder.recording)
+            Some(folder.recording.clone())
         );
+        // The configuration above evcxr's folder is a kernel's own, too.
+        let (old, new) = (folder.folder.path(), tempfile::tempdir().unwrap());
+        crate::setup::kernel_folder::copy_folder(old, new.path(), &|_| true).unwrap();
         let elsewhere = Settings {
-            evcxr: "/other/evcxr".into(),
+            evcxr: new.path().join("evcxr"),
             ..folder.settings
         };
         let read = Recording::read(&file, &elsewhere).unwrap();
-        assert_eq!(read.arguments[1], "a=/other/evcxr/liba.so");
+        let library = new.path().join("evcxr/liba.so");
+        assert_eq!(read.arguments[1], format!("a={}", library.display()));
+        assert!(read.holds(&elsewhere, &WORDS, &folder.environment));
     }
 }

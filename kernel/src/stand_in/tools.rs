@@ -47,6 +47,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The kernel's folder.
+    pub fn kernel(&self) -> &Path {
+        self.evcxr.parent().unwrap_or(&self.evcxr)
+    }
+
     /// Where cargo puts what it builds for cells.
     pub fn target_debug(&self) -> PathBuf {
         self.evcxr.join("target").join(TARGET).join("debug")
@@ -59,9 +64,15 @@ impl Settings {
             .map_or_else(PathBuf::new, Path::to_path_buf)
     }
 
-    /// The compiler command for cells with the prelude alone, for all kernels.
-    pub fn shared_recording(&self) -> PathBuf {
-        self.shared_answers.join("recording.json")
+    /// The compiler command of cells that depend on the prelude alone, or of evcxr's own first cell,
+    /// which depends on nothing: for all kernels. None for other cells.
+    pub fn shared_recording(&self) -> Option<PathBuf> {
+        let name = match self.dependencies().as_slice() {
+            [] => "compiler-alone.json",
+            [one] if one.contains("torchbook-prelude") => "compiler-with-prelude.json",
+            _ => return None,
+        };
+        Some(self.shared_answers.join(name))
     }
 
     /// Whether the user has left the level of optimisation to the kernel.
@@ -71,18 +82,15 @@ impl Settings {
         manifest.lines().any(|line| line == level)
     }
 
-    /// Whether the cells' crate depends on the prelude and on nothing of the user's.
-    pub fn has_only_the_prelude(&self) -> bool {
+    /// The lines below `[dependencies]` in the manifest of the cells' crate.
+    fn dependencies(&self) -> Vec<String> {
         let manifest = std::fs::read_to_string(self.evcxr.join("Cargo.toml")).unwrap_or_default();
-        let mut dependencies = manifest
+        let lines = manifest
             .lines()
             .skip_while(|line| *line != "[dependencies]")
             .skip(1)
             .filter(|line| !line.trim().is_empty());
-        dependencies
-            .next()
-            .is_some_and(|line| line.contains("torchbook-prelude"))
-            && dependencies.next().is_none()
+        lines.map(str::to_owned).collect()
     }
 }
 
