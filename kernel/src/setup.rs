@@ -5,6 +5,7 @@
 //! and it knows nothing of Jupyter: the kernel and the command line call it alike.
 
 pub mod cache;
+pub mod cargo_records;
 pub mod clean;
 pub mod command;
 pub mod datasets;

@@ -5,6 +5,7 @@
 //! builds the original.
 
 use super::cache::Cache;
+use super::cargo_records;
 use super::prepared::{PROFILES, Prepared, TARGET};
 use crate::processes;
 use std::fs::{self, File, TryLockError};
@@ -102,7 +103,12 @@ impl KernelFolder {
         fs::create_dir_all(self.path.join(".cargo"))?;
         fs::create_dir_all(self.evcxr_configuration())?;
         fs::write(self.path.join(".cargo/config.toml"), PROFILES)?;
-        copy_folder(&prepared.evcxr_folder(), &self.evcxr(), &|_| true)
+        let (from, to) = (prepared.evcxr_folder(), self.evcxr());
+        copy_folder(&from, &to, &|name| name != "target")?;
+        share_artefacts(&from.join("target"), &to.join("target"))?;
+        let records = prepared.cargo_records()?;
+        let own = self.path.join(cargo_records::NAME);
+        fs::hard_link(&records, &own).or_else(|_| fs::copy(&records, &own).map(drop))
     }
 
     /// Puts the prepared lock file back, which evcxr's first evaluation prunes.
@@ -207,18 +213,42 @@ pub fn copy_folder(from: &Path, to: &Path, is_wanted: &dyn Fn(&str) -> bool) -> 
     Ok(())
 }
 
+/// Shares the finished artefacts of a target folder, and makes only those folders that have some.
+fn share_artefacts(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            share_artefacts(&source, &target)?;
+        } else if is_finished_artefact(&source) {
+            fs::create_dir_all(to)?;
+            if fs::hard_link(&source, &target).is_err() {
+                fs::copy(&source, &target)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether a file is never written again, only replaced: then kernels can share it.
-fn is_finished_artefact(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy())
-        .unwrap_or_default();
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy())
-        .unwrap_or_default();
-    let of_the_cells = name.starts_with("libctx") || name.starts_with("ctx");
-    !of_the_cells && matches!(&*extension, "rlib" | "rmeta" | "so" | "a" | "o")
+pub fn is_finished_artefact(path: &Path) -> bool {
+    let part = |part: Option<&std::ffi::OsStr>| {
+        let part = part.map(|part| part.to_string_lossy().into_owned());
+        part.unwrap_or_default()
+    };
+    let (name, extension) = (part(path.file_name()), part(path.extension()));
+    // Not the fingerprint build-script-build-script-build, which cargo writes in place.
+    let is_build_script = extension.is_empty()
+        && (name == "build-script-build" || name.starts_with("build_script_build-"));
+    let is_library = matches!(&*extension, "rlib" | "rmeta" | "so" | "a" | "o");
+    !is_of_the_cells(path) && (is_library || is_build_script)
+}
+
+/// Whether a file or folder belongs to the crate that cells are compiled as.
+pub fn is_of_the_cells(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_prefix("lib").unwrap_or(&name);
+    name.starts_with("ctx.") || name.starts_with("ctx-") || name == "ctx"
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod identity;
 pub use identity::locked_version;
 
 use super::cache::{Cache, Lock};
+use super::cargo_records;
 use super::command::run_with_progress;
 use super::in_use::InUse;
 use super::kernel_folder::{INCREMENTAL, copy_folder};
@@ -18,6 +19,7 @@ use super::{Environment, Reporter, Result, SetupError, Toolchain};
 use crate::stand_in::crates::LEVEL_BY_CELL;
 use identity::{dependencies_key, sources_key};
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -121,6 +123,18 @@ impl Prepared {
     /// The folder that is copied for evcxr.
     pub fn evcxr_folder(&self) -> PathBuf {
         self.folder.join("evcxr")
+    }
+
+    /// What only cargo reads of it, in one file; packed when it is first wanted.
+    ///
+    /// # Errors
+    /// When it cannot be packed.
+    pub fn cargo_records(&self) -> io::Result<PathBuf> {
+        let file = self.folder.join(cargo_records::NAME);
+        if !file.exists() {
+            cargo_records::pack(&self.evcxr_folder().join("target"), &file)?;
+        }
+        Ok(file)
     }
 
     /// What cargo and rustc told about it, for all kernels.

@@ -12,7 +12,7 @@ use super::recording::{
 use super::tools::{Settings, Tools};
 use super::{crates, progress, real_command};
 use crate::processes::die_with_starter;
-use crate::setup::Environment;
+use crate::setup::{Environment, cargo_records};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::fs;
 use std::io;
@@ -146,6 +146,7 @@ fn guarded_cargo(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<O
         .env("RUSTC_WRAPPER", settings.program.as_os_str());
     die_with_starter(&mut command, Signal::KILL);
     let mut built = || {
+        cargo_records::unpack_once(settings.kernel(), &settings.evcxr.join("target"))?;
         let kept = Kept::new(&tools.kept(), &settings.evcxr.join("target"))?;
         let output = progress::output(tools, &mut command)?;
         if output.status.success() {
