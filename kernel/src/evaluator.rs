@@ -117,6 +117,10 @@ pub trait Evaluator: Send {
     /// A failure is told again by every cell until it is mended.
     fn warm_up(&mut self) {}
 
+    /// Does ahead what the first cell would wait for; called after [`Evaluator::warm_up`] if no cell
+    /// waits.
+    fn read_ahead(&mut self) {}
+
     /// Runs a cell. When it returns, everything the cell wrote has been published.
     fn execute(&mut self, code: &str, execution_count: usize) -> Outcome;
 

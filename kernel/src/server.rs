@@ -258,7 +258,11 @@ pub async fn serve(
 
 fn evaluate_jobs(mut evaluator: Box<dyn Evaluator>, jobs: &std::sync::mpsc::Receiver<Job>) {
     evaluator.warm_up();
-    for job in jobs {
+    let waiting = jobs.try_recv().ok();
+    if waiting.is_none() {
+        evaluator.read_ahead();
+    }
+    for job in waiting.into_iter().chain(jobs) {
         job(&mut *evaluator);
     }
 }

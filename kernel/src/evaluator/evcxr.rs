@@ -7,7 +7,7 @@
 mod start_up;
 mod steps;
 
-use self::start_up::{commands, drain};
+use self::start_up::{commands, drain, read_ahead};
 use super::deaths::process_died;
 use super::diagnostics::CellSource;
 use super::interrupts::CellInterrupter;
@@ -296,6 +296,12 @@ impl Evaluator for EvcxrEvaluator {
                 tracing::error!(%message, "the evaluator did not start");
                 self.failure = Some(CellError::new("StartError", message));
             }
+        }
+    }
+
+    fn read_ahead(&mut self) {
+        if let Some(context) = &mut self.context {
+            read_ahead(context);
         }
     }
 

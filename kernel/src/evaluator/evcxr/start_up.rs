@@ -51,6 +51,15 @@ impl EvcxrEvaluator {
     }
 }
 
+/// Has rust-analyzer read what cells are made of: it does so when it is first asked about a name, which
+/// would be with the first cell, one or two seconds long.
+pub(super) fn read_ahead(context: &mut CommandContext) {
+    const CODE: &str = "let ahead = (Tensor::from_slice(&[1.0f32]) * 2.0).f";
+    if let Err(error) = context.completions(CODE, CODE.len()) {
+        tracing::warn!(%error, "the prelude was not read ahead");
+    }
+}
+
 /// evcxr's commands, as its `:help` lists them: a name and a description in each line.
 pub(super) fn commands(context: &mut CommandContext) -> Vec<Command> {
     let help = match context.execute(":help") {
