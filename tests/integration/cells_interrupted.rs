@@ -40,7 +40,11 @@ pub fn is_left(writer: &File) -> bool {
 /// A crate whose build script reads the FIFO.
 pub fn write_slow_crate(folder: &Path, fifo: &Fifo) {
     let manifest = "[package]\nname = \"slow-to-build\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n";
-    let script = format!("fn main() {{ std::fs::read({:?}).unwrap(); }}\n", fifo.0);
+    // It runs once, whatever becomes of the other files.
+    let script = format!(
+        "fn main() {{ println!(\"cargo:rerun-if-changed=build.rs\"); std::fs::read({:?}).unwrap(); }}\n",
+        fifo.0
+    );
     std::fs::create_dir_all(folder.join("src")).unwrap();
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     std::fs::write(folder.join("build.rs"), script).unwrap();

@@ -71,21 +71,21 @@ fn cells_run_and_the_history_stays_whole_on_a_full_disk() {
     let history = disk.at("history.sqlite");
     let environment = [("TORCHBOOK_HISTORY", history.to_str().unwrap())];
     let mut before = Client::start(&["--scripted"], &environment);
-    before.run("before");
+    before.run("print before");
     assert!(before.shut_down().success());
     assert_eq!(cells_in(&history), 1);
 
     disk.fill();
     let mut full = Client::start(&["--scripted"], &environment);
     for n in 0..50 {
-        let cell = format!("full {n} {}", "x".repeat(1000));
+        let cell = format!("print full {n} {}", "x".repeat(1000));
         assert_eq!(full.run(&cell).reply["status"], "ok");
     }
     assert!(full.shut_down().success());
     disk.free();
 
     let mut after = Client::start(&["--scripted"], &environment);
-    after.run("after");
+    after.run("print after");
     assert!(after.shut_down().success());
     assert!(cells_in(&history) >= 2, "before and after are there");
 }
