@@ -71,8 +71,9 @@ impl Evcxr {
                 ])
                 .arg(&root))?;
         }
-        // Kept, so that only its first start compiles libtorch's bindings and the prelude.
-        let session = folder().join("evcxr-session");
+        // Kept, so that only its first start compiles libtorch's bindings and the prelude; not below
+        // this workspace, of which cargo would take it for a member.
+        let session = std::env::temp_dir().join("torchbook-bench-evcxr");
         std::fs::create_dir_all(&session)?;
         Ok(Evcxr {
             program,
