@@ -444,6 +444,8 @@ mod tests {
         crate::setup::kernel_folder::copy_folder(old, new.path(), &|_| true).unwrap();
         let elsewhere = Settings {
             evcxr: new.path().join("evcxr"),
+            rustc: new.path().join("rustc"),
+            cargo: new.path().join("cargo"),
             ..folder.settings
         };
         let read = Recording::read(&file, &elsewhere).unwrap();
