@@ -262,6 +262,14 @@ impl Prepared {
         for (name, content) in PRELUDE_SOURCES {
             write(&self.sources().join(name), content)?;
         }
+        // Packed from what was built before: a damaged folder is built again.
+        let records = self.folder.join(cargo_records::NAME);
+        match fs::remove_file(&records) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(SetupError::io("remove", &records, source));
+            }
+            _ => {}
+        }
         write(&self.folder.join(".cargo/config.toml"), PROFILES.as_bytes())?;
         let evcxr = self.evcxr_folder();
         write(&evcxr.join("Cargo.toml"), self.manifest().as_bytes())?;
