@@ -23,6 +23,7 @@
 //! | `commands.rs` | evcxr's other commands and `!` lines | real |
 //! | `full_disk.rs` | files on a disk without room | scripted |
 //! | `prepared_folder.rs` | damaged, deleted, changed: what is built again | real |
+//! | `set_up_interrupted.rs` | interrupts while the first cell waits for downloads and builds | real, with scripted tools |
 //! | `shortcuts.rs` | what cells mean, however they are compiled | real |
 //! | `soak.rs` | several kernels, many cells, restarts | real |
 //!
@@ -52,5 +53,6 @@ mod prepared_folder;
 mod requests;
 mod requests_analysis;
 mod requests_history;
+mod set_up_interrupted;
 mod shortcuts;
 mod soak;

@@ -109,7 +109,8 @@ impl EvcxrEvaluator {
     fn start(&mut self) -> Result<CommandContext, String> {
         let progress = NotebookProgress::new(Arc::clone(self.hub.io()));
         let was_shown = progress.was_shown();
-        let reporter = Reporter::new(progress);
+        let hub = Arc::clone(&self.hub);
+        let reporter = Reporter::new(progress).stopped_by(move || hub.was_interrupted());
         let prepared = self
             .interrupter
             .while_preparing(|| (self.prepare)(&reporter))
@@ -235,6 +236,14 @@ impl EvcxrEvaluator {
         }
     }
 
+    fn interrupted_before_it_ran(&self) -> CellError {
+        if self.context.is_none() && self.command.is_some() {
+            set_up_interrupted()
+        } else {
+            before_it_ran()
+        }
+    }
+
     fn success(
         &self,
         record: CellRecord,
@@ -307,12 +316,12 @@ impl Evaluator for EvcxrEvaluator {
 
     fn execute(&mut self, code: &str, execution_count: usize) -> Outcome {
         if self.hub.was_interrupted() {
-            return Err(before_it_ran());
+            return Err(self.interrupted_before_it_ran());
         }
         if self.context.is_none() && self.command.is_some() {
             self.warm_up();
             if self.hub.was_interrupted() {
-                return Err(before_it_ran());
+                return Err(self.interrupted_before_it_ran());
             }
         }
         if let Some(failure) = &self.failure {
@@ -372,4 +381,15 @@ impl Evaluator for EvcxrEvaluator {
 
 fn before_it_ran() -> CellError {
     CellError::new("Interrupted", "the cell was interrupted before it ran")
+}
+
+fn set_up_interrupted() -> CellError {
+    CellError::new(
+        "Interrupted",
+        "the set-up was interrupted, and this cell has not run",
+    )
+    .with_line(
+        "Run a cell to go on: it begins the interrupted step again, and what was finished before it is kept. \
+         `torchbook update-prelude` in a terminal does the same without a notebook.",
+    )
 }

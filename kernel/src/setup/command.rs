@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{self, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -13,15 +14,17 @@ use std::time::{Duration, Instant};
 
 use super::progress::Reporter;
 use super::{Result, SetupError};
-use crate::processes::die_with_starter;
+use crate::processes::{die_with_starter, end_with_descendants};
 use rustix::process::Signal;
 
 /// Lines of output kept for an error message.
 const TAIL_LINES: usize = 24;
-/// A line longer than this is cut: it is shown to people.
-const LINE_BYTES: usize = 400;
+/// Of a longer line, this much of its beginning and of its end is shown to people.
+const LINE_BYTES: usize = 300;
 /// How often the amount done is measured.
 const MEASURE_EVERY: Duration = Duration::from_millis(700);
+/// What cargo and g++ say of a compiler that the system has killed.
+const KILLED_COMPILER: [&str; 2] = ["(signal: 9, SIGKILL", "Killed signal terminated program"];
 
 /// A way to see how far a child process has come, where its output does not say.
 pub struct Amount<'a> {
@@ -55,20 +58,33 @@ impl Finished {
     /// The error for this process.
     pub fn into_error(self, remedy: impl Into<String>) -> SetupError {
         SetupError::CommandFailed {
+            remedy: remedy_for(self.status, &self.output, &remedy.into()),
             label: self.label,
             command: self.command,
             status: self.status,
-            remedy: remedy.into(),
             output: self.output,
         }
     }
 }
 
+/// What to do about a failure: a program that was killed is not to blame.
+fn remedy_for(status: ExitStatus, output: &str, remedy: &str) -> String {
+    let is_killed = status.signal() == Some(Signal::KILL.as_raw())
+        || KILLED_COMPILER.iter().any(|sign| output.contains(sign));
+    if !is_killed {
+        return remedy.to_owned();
+    }
+    "It was killed (signal 9), most likely by the system because memory ran out. Close other programs, \
+     or set CARGO_BUILD_JOBS=1 so that fewer compilers run at once, and run it again: a build goes on \
+     where it stopped."
+        .to_owned()
+}
+
 /// Runs `command` to its end as a step named `label`.
 ///
 /// # Errors
-/// Only if it cannot be started: [`SetupError::ToolMissing`] or [`SetupError::Io`]. A process that
-/// ran and failed is a [`Finished`].
+/// If it cannot be started, [`SetupError::ToolMissing`] or [`SetupError::Io`]; if the work is stopped,
+/// [`SetupError::Interrupted`]. A process that ran and failed is a [`Finished`].
 pub fn run_with_progress(
     command: &mut Command,
     label: &str,
@@ -84,6 +100,12 @@ pub fn run_measured(
     reporter: &Reporter,
     amount: Option<Amount<'_>>,
 ) -> Result<Finished> {
+    let interrupted = || SetupError::Interrupted {
+        what: label.to_owned(),
+    };
+    if reporter.is_stopped() {
+        return Err(interrupted());
+    }
     let step = reporter.step(label);
     // A child that outlives this process would go on writing into a folder that the next run removes.
     die_with_starter(command, Signal::TERM);
@@ -119,6 +141,10 @@ pub fn run_measured(
             // Both pipes are closed, so the process has ended or is about to.
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        if reporter.is_stopped() {
+            // Not yet waited for, so the number is still its own.
+            end_with_descendants(child.id());
+        }
         if measured.elapsed() >= MEASURE_EVERY {
             measured = Instant::now();
             if let Some(Amount { measure, total }) = &amount {
@@ -133,6 +159,8 @@ pub fn run_measured(
         .map_err(|source| SetupError::io("wait for", command.get_program(), source))?;
     if status.success() {
         step.succeed();
+    } else if reporter.is_stopped() {
+        return Err(interrupted());
     }
     let output = Vec::from(tail).join("\n");
     Ok(Finished {
@@ -165,7 +193,7 @@ pub fn ask(command: &mut Command, label: &str, remedy: &str) -> Result<String> {
         label: label.to_owned(),
         command: display(command),
         status: answer.status,
-        remedy: remedy.to_owned(),
+        remedy: remedy_for(answer.status, &output, remedy),
         output: output.trim().to_owned(),
     })
 }
@@ -211,14 +239,19 @@ fn read_lines(mut pipe: impl Read + Send + 'static, lines: Sender<String>) {
 fn send_line(bytes: &[u8], lines: &Sender<String>) {
     let text = without_escapes(&String::from_utf8_lossy(bytes));
     if !text.trim().is_empty() {
-        let cut = text
-            .char_indices()
-            .map(|(at, _)| at)
-            .find(|&at| at > LINE_BYTES)
-            .unwrap_or(text.len());
         // The receiver is gone only if the caller failed already.
-        let _ = lines.send(text[..cut].trim_end().to_owned());
+        let _ = lines.send(shortened(text.trim_end()));
     }
+}
+
+/// A compiler's command line is long, and how it ended comes last.
+fn shortened(line: &str) -> String {
+    if line.len() <= 2 * LINE_BYTES {
+        return line.to_owned();
+    }
+    let begin = line.floor_char_boundary(LINE_BYTES);
+    let end = line.ceil_char_boundary(line.len() - LINE_BYTES);
+    format!("{} … {}", &line[..begin], &line[end..])
 }
 
 /// Drops terminal escape sequences (`ESC [ … letter`) and other control characters.
@@ -245,99 +278,4 @@ fn display(command: &Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::Cell;
-
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]);
-        command
-    }
-
-    #[test]
-    fn output_of_both_streams_is_kept_without_escapes_and_redrawn_lines() {
-        let mut command =
-            shell(r"printf '10%%\r100%%\n\033[31mred\033[0m\n'; echo oops >&2; exit 3");
-        let finished = run_with_progress(&mut command, "Test", &Reporter::silent()).unwrap();
-        assert_eq!(finished.status.code(), Some(3));
-        let mut lines: Vec<_> = finished.output.lines().collect();
-        lines.sort_unstable();
-        assert_eq!(lines, ["10%", "100%", "oops", "red"]);
-        let message = finished.or_fail("Do this.").unwrap_err().to_string();
-        assert!(
-            message.starts_with("Test failed: `/bin/sh -c "),
-            "{message}"
-        );
-        assert!(message.contains("exit status: 3. Do this."), "{message}");
-    }
-
-    #[test]
-    fn only_the_end_of_long_output_is_kept() {
-        let mut command = shell("i=0; while [ $i -lt 100 ]; do echo $i; i=$((i+1)); done");
-        let output = run_with_progress(&mut command, "Test", &Reporter::silent())
-            .unwrap()
-            .output;
-        assert_eq!(output.lines().count(), TAIL_LINES);
-        assert_eq!(output.lines().last(), Some("99"));
-    }
-
-    #[test]
-    fn a_program_that_does_not_exist_is_named() {
-        let error = run_with_progress(
-            &mut Command::new("/made-up/tool"),
-            "Test",
-            &Reporter::silent(),
-        );
-        let message = error.unwrap_err().to_string();
-        assert!(
-            message.starts_with("/made-up/tool was not found"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn the_amount_is_measured_while_the_process_is_silent() {
-        // The process ends when the measure has been taken: no sleep, no clock.
-        let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("fifo");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&fifo)
-                .status()
-                .unwrap()
-                .success()
-        );
-        let measured = Cell::new(0);
-        let measure = || {
-            if measured.replace(measured.get() + 1) == 0 {
-                std::fs::write(&fifo, "go\n").unwrap();
-            }
-            1
-        };
-        let amount = Amount {
-            measure: Box::new(measure),
-            total: 2,
-        };
-        let mut command = shell(&format!("read word < '{}'; echo $word", fifo.display()));
-        let finished =
-            run_measured(&mut command, "Test", &Reporter::silent(), Some(amount)).unwrap();
-        assert_eq!(finished.output, "go");
-        assert!(measured.get() >= 1);
-    }
-
-    #[test]
-    fn an_answer_is_trimmed_and_a_refusal_is_an_error() {
-        assert_eq!(
-            ask(&mut shell("echo ' 1.2.3 '"), "Test", "").unwrap(),
-            "1.2.3"
-        );
-        let error = ask(&mut shell("echo why >&2; exit 1"), "Test", "Mend it.")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("Mend it.") && error.contains("| why"),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -65,6 +65,15 @@ pub enum SetupError {
         output: String,
     },
 
+    /// Whoever waited for it has stopped it.
+    #[error(
+        "{what} was interrupted; the next attempt begins it again, and nothing half-made is used"
+    )]
+    Interrupted {
+        /// What was being done.
+        what: String,
+    },
+
     /// Something that would have to be fetched while the network is forbidden.
     #[error("{what} is not there, and the setting `offline` forbids to fetch it. {remedy}")]
     Offline {

@@ -60,6 +60,7 @@ pub trait Progress: Send + Sync {
 #[derive(Clone)]
 pub struct Reporter {
     display: Arc<dyn Progress>,
+    stopped: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Reporter {
@@ -67,7 +68,20 @@ impl Reporter {
     pub fn new(display: impl Progress + 'static) -> Self {
         Self {
             display: Arc::new(display),
+            stopped: Arc::new(|| false),
         }
+    }
+
+    /// The same for somebody who may stop the work: what takes long asks `stopped`.
+    #[must_use]
+    pub fn stopped_by(mut self, stopped: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.stopped = Arc::new(stopped);
+        self
+    }
+
+    /// Whether whoever waits for the work has stopped it.
+    pub fn is_stopped(&self) -> bool {
+        (self.stopped)()
     }
 
     /// A moving bar where stderr is a terminal, plain lines every few seconds elsewhere.
