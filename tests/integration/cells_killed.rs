@@ -27,6 +27,11 @@ fn memory_group() -> Option<(PathBuf, &'static str)> {
     None
 }
 
+fn kill(process: u32) {
+    let pid = Pid::from_raw(process.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
 #[test]
 fn a_kill_by_the_system_or_by_another_program_is_named() {
     let _alone = alone();
@@ -40,9 +45,9 @@ fn a_kill_by_the_system_or_by_another_program_is_named() {
         fifo.0
     );
     let running = client.send_shell(ExecuteRequest::new(cell));
-    let _reader = fifo.wait_for_reader();
-    let pid = Pid::from_raw(cell_process.try_into().unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let reader = fifo.wait_for_reader();
+    kill(cell_process);
+    drop(reader);
     let killed = client.transcript(&running);
     let evalue = killed.reply["evalue"].as_str().unwrap();
     assert!(
@@ -60,6 +65,29 @@ fn a_kill_by_the_system_or_by_another_program_is_named() {
         "{killed:?}"
     );
     assert_eq!(client.run("let again = 2;").reply["status"], "ok");
+
+    // Between two cells: the next one is told.
+    kill(client.cell_process());
+    let told = client.run("again");
+    let evalue = told.reply["evalue"].as_str().unwrap();
+    assert!(evalue.contains("killed (signal 9)"), "{told:?}");
+    assert!(
+        told.reply["traceback"].to_string().contains("again"),
+        "{told:?}"
+    );
+    assert_eq!(client.run("let third = 3;").reply["status"], "ok");
+
+    // While a cell is compiled, of which nothing has run then.
+    let cell = format!("let read: usize = include_bytes!({:?}).len();", fifo.0);
+    let cell_process = client.cell_process();
+    let compiled = client.send_shell(ExecuteRequest::new(cell));
+    let compiler = fifo.wait_for_reader();
+    kill(cell_process);
+    drop(compiler);
+    let killed = client.transcript(&compiled);
+    let evalue = killed.reply["evalue"].as_str().unwrap();
+    assert!(evalue.contains("killed (signal 9)"), "{killed:?}");
+    assert_eq!(client.run("let fourth = 4;").reply["status"], "ok");
 
     if let Some((group, limit)) = memory_group() {
         std::fs::write(group.join(limit), "300000000").unwrap();

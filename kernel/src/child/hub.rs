@@ -183,12 +183,19 @@ impl Hub {
     /// A new cell begins.
     pub fn begin_cell(&self) {
         let mut state = self.lock();
+        let before = std::mem::take(&mut state.record);
         // An interrupt that came before the cell got this far still counts.
         state.record = CellRecord {
-            interrupts: state.record.interrupts,
-            compilation_interrupted: state.record.compilation_interrupted,
+            interrupts: before.interrupts,
+            compilation_interrupted: before.compilation_interrupted,
             ..CellRecord::default()
         };
+        if state.child.is_none() {
+            // It died while no cell ran, and this cell is the one that is told.
+            state.record.death = before.death;
+            state.record.out_of_memory = before.out_of_memory;
+            state.record.closed_stdout = before.closed_stdout;
+        }
         state.out_of_memory_kills = out_of_memory_kills();
         state.cell_is_running = true;
         state.user_cells = true;

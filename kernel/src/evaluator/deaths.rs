@@ -1,7 +1,7 @@
 //! What a cell is told whose process has died: how, and what is gone with it.
 
 use super::CellError;
-use crate::child::death::{Cause, Death};
+use crate::child::death::{Cause, Death, out_of_memory_kills};
 use crate::child::hub::CellRecord;
 
 /// The cell's process is gone, and these variables with it.
@@ -43,8 +43,13 @@ fn cause(record: &CellRecord) -> String {
             held(&death)
         ),
         Cause::Killed(libc::SIGKILL) => format!(
-            "the cell process was killed (signal 9) by another program{}",
-            held(&death)
+            "the cell process was killed (signal 9) by another program{}{}",
+            held(&death),
+            if out_of_memory_kills().is_none() {
+                "; or for want of memory, which this system does not tell"
+            } else {
+                ""
+            }
         ),
         Cause::Killed(libc::SIGSEGV) => "segmentation fault in the cell process".to_owned(),
         Cause::Killed(libc::SIGABRT) => "the cell process aborted (signal 6)".to_owned(),
