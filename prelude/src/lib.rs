@@ -210,10 +210,10 @@ pub use display::rich_display::{RichDisplay, display};
 pub use display::{DisplayHandle, Rich, clear_output};
 pub use figures::{
     ArrayLike, ClassScores, ClassificationReport, Colormap, Confused, ConfusionMatrix, Drawing,
-    DrawingRoot, Figure, GridSize, ImageGrid, Predictions, Projection, TopLoss, bar, box_plot,
-    classification_report, heatmap, hist, imshow, layer_output, pca, plot, scatter, show_batch,
-    show_embeddings, show_feature_maps, show_filters, show_grid, show_predictions, show_top_losses,
-    top_losses,
+    DrawingRoot, Figure, GridSize, ImageGrid, NamedLabels, Predictions, Projection, TopLoss, bar,
+    box_plot, classification_report, heatmap, hist, imshow, layer_output, pca, plot, scatter,
+    show_batch, show_embeddings, show_feature_maps, show_filters, show_grid, show_predictions,
+    show_top_losses, top_losses,
 };
 
 pub use plotters;

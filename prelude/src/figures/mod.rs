@@ -30,8 +30,8 @@ pub(crate) use axes::ticks::{Axis, Scale};
 pub use array::ArrayLike;
 pub use charts::{bar, box_plot, heatmap, hist, imshow, plot, scatter};
 pub use classification::{
-    ClassScores, ClassificationReport, Confused, ConfusionMatrix, TopLoss, classification_report,
-    show_top_losses, top_losses,
+    ClassScores, ClassificationReport, Confused, ConfusionMatrix, NamedLabels, TopLoss,
+    classification_report, show_top_losses, top_losses,
 };
 pub use colormap::Colormap;
 pub use drawing::{Drawing, DrawingRoot};

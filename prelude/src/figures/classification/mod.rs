@@ -8,7 +8,7 @@ mod top_losses;
 
 pub use confusion::{Confused, ConfusionMatrix};
 pub use report::{ClassScores, ClassificationReport, classification_report};
-pub use top_losses::{TopLoss, show_top_losses, top_losses};
+pub use top_losses::{NamedLabels, TopLoss, show_top_losses, top_losses};
 
 use tch::Tensor;
 

@@ -132,15 +132,57 @@ fn wrong_predictions(place: &str, predictions: &Tensor) -> Error {
     }
 }
 
+/// What [`show_top_losses`] accepts as labels: `&labels`, or `(&labels, &class_names)` to write
+/// names instead of class numbers.
+#[derive(Debug)]
+pub struct NamedLabels<'a> {
+    labels: &'a Tensor,
+    names: Option<&'a [&'a str]>,
+}
+
+impl NamedLabels<'_> {
+    /// The class's name; its number where there are no names.
+    fn name(&self, class: i64) -> String {
+        let known = self.names.and_then(|names| names.get(class as usize));
+        known.map_or_else(|| class.to_string(), |&name| name.to_owned())
+    }
+}
+
+impl<'a> From<&'a Tensor> for NamedLabels<'a> {
+    fn from(labels: &'a Tensor) -> Self {
+        NamedLabels {
+            labels,
+            names: None,
+        }
+    }
+}
+
+impl<'a> From<(&'a Tensor, &'a [&'a str])> for NamedLabels<'a> {
+    fn from((labels, names): (&'a Tensor, &'a [&'a str])) -> Self {
+        NamedLabels {
+            labels,
+            names: Some(names),
+        }
+    }
+}
+
+impl<'a, const N: usize> From<(&'a Tensor, &'a [&'a str; N])> for NamedLabels<'a> {
+    fn from((labels, names): (&'a Tensor, &'a [&'a str; N])) -> Self {
+        (labels, names.as_slice()).into()
+    }
+}
+
 /// Shows the images that a model is most wrong about: the loss above each, what was predicted and
-/// the true class below; wrong ones are framed in red.
+/// the true class below; wrong ones are framed in red. With class names beside the labels, the
+/// classes are named.
 ///
 /// # Shapes
 /// - images: as [`show_grid`](crate::show_grid)
 /// - predictions and labels: as [`top_losses`]
 ///
 /// # Errors
-/// As [`top_losses`] and [`show_grid`](crate::show_grid).
+/// As [`top_losses`] and [`show_grid`](crate::show_grid); [`Error::InvalidArgument`] unless every
+/// column of the predictions has a name, where names are given.
 ///
 /// # Source
 /// fastai, `ClassificationInterpretation.plot_top_losses`.
@@ -153,26 +195,37 @@ fn wrong_predictions(place: &str, predictions: &Tensor) -> Error {
 /// let y_pred = Tensor::rand([9, 10], (Kind::Float, Device::Cpu));
 /// let labels = Tensor::arange(9, (Kind::Int64, Device::Cpu));
 /// show_top_losses(&images, &y_pred, &labels, (1, 4))?;
+/// let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+/// show_top_losses(&images, &y_pred, (&labels, &names), (1, 4))?;
 /// # Ok::<(), Error>(())
 /// ```
-pub fn show_top_losses(
+pub fn show_top_losses<'a>(
     images: &Tensor,
     predictions: &Tensor,
-    labels: &Tensor,
+    labels: impl Into<NamedLabels<'a>>,
     size: impl Into<GridSize>,
 ) -> Result<()> {
-    grid(images, predictions, labels, size.into())?.show()
+    grid(images, predictions, &labels.into(), size.into())?.show()
 }
 
 fn grid(
     images: &Tensor,
     predictions: &Tensor,
-    labels: &Tensor,
+    labels: &NamedLabels<'_>,
     size: GridSize,
 ) -> Result<ImageGrid> {
     let place = "show_top_losses";
     let count = size.rows.saturating_mul(size.columns).max(0) as usize;
-    let worst = worst(place, predictions, labels, count)?;
+    let worst = worst(place, predictions, labels.labels, count)?;
+    if let Some(names) = labels.names
+        && names.len() as i64 != predictions.size()[1]
+    {
+        return Err(Error::InvalidArgument {
+            place: format!("{place}: class names"),
+            expected: format!("{}, one for each column", predictions.size()[1]),
+            received: names.len().to_string(),
+        });
+    }
     let available = images.size().first().copied().unwrap_or(0);
     if available != predictions.size()[0] {
         return Err(Error::LengthMismatch {
@@ -189,9 +242,13 @@ fn grid(
     let wrong = |sample: &TopLoss| sample.predicted != sample.truth;
     let captions = worst.iter().map(|sample| {
         let share = sample.probability * 100.0;
+        let predicted = labels.name(sample.predicted);
         match wrong(sample) {
-            true => format!("{}, not {} ({share:.0} %)", sample.predicted, sample.truth),
-            false => format!("{} ({share:.0} %)", sample.predicted),
+            true => format!(
+                "{predicted}, not {} ({share:.0} %)",
+                labels.name(sample.truth)
+            ),
+            false => format!("{predicted} ({share:.0} %)"),
         }
     });
     let marked = worst.iter().enumerate().filter(|(_, sample)| wrong(sample));
@@ -236,11 +293,23 @@ mod tests {
     fn images_are_shown_with_loss_prediction_and_truth() -> Result<()> {
         let images = Tensor::rand([3, 4, 4], (Kind::Float, Device::Cpu));
         let labels = Tensor::from_slice(&[0i64, 2, 1]);
-        let grid = grid(&images, &predictions(), &labels, (1, 3).into())?;
+        let text = |labels: NamedLabels<'_>| -> Result<String> {
+            Ok(grid(&images, &predictions(), &labels, (1, 3).into())?.to_text())
+        };
         assert_eq!(
-            grid.to_text(),
+            text((&labels).into())?,
             "1 x 3 images with labels\n\
              loss 16.12: 1, not 2 (100 %) | loss 1.20: 2, not 1 (50 %) | loss 0.11: 0 (90 %)"
+        );
+        assert_eq!(
+            text((&labels, &["coat", "bag", "boot"]).into())?,
+            "1 x 3 images with labels\n\
+             loss 16.12: bag, not boot (100 %) | loss 1.20: boot, not bag (50 %) | loss 0.11: coat (90 %)"
+        );
+        let error = text((&labels, &["coat", "bag"]).into()).expect_err("2 names");
+        assert_eq!(
+            error.to_string(),
+            "show_top_losses: class names: expected 3, one for each column, received 2"
         );
         Ok(())
     }
