@@ -33,6 +33,19 @@ def shown(cell):
     ]
 
 
+def short_training():
+    """The CNN's notebook with few samples; what depends on them is marked `nbval-ignore-output`."""
+    notebook = read(CNN)
+    (fit,) = [cell for cell in notebook.cells if ".fit(" in cell.source]
+    for long, short in [
+        (".fit(&x_train, &y_train)", ".fit(&x_train.narrow(0, 0, 960), &y_train.narrow(0, 0, 960))"),
+        (".epochs(5)", ".epochs(1)"),
+    ]:
+        assert long in fit.source
+        fit.source = fit.source.replace(long, short)
+    return notebook
+
+
 def runs(*command):
     done = subprocess.run(
         [sys.executable, "-m", *map(str, command)], capture_output=True, text=True, check=False
@@ -88,12 +101,25 @@ def test_papermill_puts_parameters_in(tmp_path):
     assert cells["after"].outputs[0].data["text/plain"] == "41"
 
 
-def test_papermill_executes_a_notebook_that_trains(tmp_path):
+@pytest.mark.parametrize("name", ["02_mnist_cnn", "06_sequences"])
+def test_papermill_executes_the_notebooks_that_train(tmp_path, name):
+    notebook = short_training() if name == CNN.stem else read(NOTEBOOKS / f"{name}.ipynb")
     executed = papermill.execute_notebook(
-        NOTEBOOKS / "06_sequences.ipynb", tmp_path / "out.ipynb", cwd=tmp_path, progress_bar=False
+        notebook, tmp_path / "out.ipynb", cwd=tmp_path, progress_bar=False
     )
+    counts = [cell.execution_count for cell in code_cells(executed).values()]
+    assert counts == list(range(1, len(counts) + 1))
     outputs = [output for cell in code_cells(executed).values() for output in cell.outputs]
-    assert any("image/svg+xml" in output.get("data", {}) for output in outputs)
+    shown = {kind for output in outputs for kind in output.get("data", {})}
+    assert any(kind.startswith("image/") for kind in shown), shown
+
+
+def test_papermill_stops_at_an_error_that_is_expected(tmp_path):
+    # The README says so, and that such cells are left out: papermill has no option for them.
+    with pytest.raises(papermill.PapermillExecutionError, match="on purpose"):
+        papermill.execute_notebook(
+            read(SMALL), tmp_path / "out.ipynb", cwd=tmp_path, progress_bar=False
+        )
 
 
 def nbval(notebook):
@@ -116,15 +142,7 @@ def test_nbval_passes_the_notebooks_that_are_quick(tmp_path, name):
 
 
 def test_nbval_passes_the_notebook_that_trains(tmp_path):
-    # A short training: what depends on it is marked `nbval-ignore-output`.
-    notebook = read(CNN)
-    (fit,) = [cell for cell in notebook.cells if ".fit(" in cell.source]
-    for long, short in [
-        (".fit(&x_train, &y_train)", ".fit(&x_train.narrow(0, 0, 960), &y_train.narrow(0, 0, 960))"),
-        (".epochs(5)", ".epochs(1)"),
-    ]:
-        assert long in fit.source
-        fit.source = fit.source.replace(long, short)
+    notebook = short_training()
     copy = tmp_path / CNN.name
     nbformat.write(notebook, copy)
     assert f"{len(code_cells(notebook))} passed" in nbval(copy)
