@@ -115,7 +115,8 @@ fn record(tools: &Tools, settings: &Settings, words: &[&str]) -> Result<Recordin
     );
     // Without the file, the next cell asks cargo again.
     let _ = recording.write(&tools.recording(), settings);
-    if let Some(file) = settings.shared_recording().filter(|file| !file.exists()) {
+    // One that is there did not hold.
+    if let Some(file) = settings.shared_recording() {
         // What cargo takes out of the lock file for evcxr's first cell is put back afterwards: the
         // next kernel begins with what was there before.
         let mut shared = recording.clone();

@@ -143,11 +143,11 @@ fn stamp(path: PathBuf) -> (PathBuf, String) {
     (path, told)
 }
 
-/// Whether cargo reads this variable itself. Its home is the stand-ins' folder here.
+/// Whether cargo reads this variable itself. Its home is the stand-ins' folder here, and what a kernel
+/// under `cargo run` finds of another crate's is nothing to cargo.
 fn is_cargos(name: &str) -> bool {
-    (name.starts_with("CARGO") && name != "CARGO_HOME")
-        || name.starts_with("RUSTC")
-        || name.starts_with("RUSTFLAGS")
+    let is_cargos = name.starts_with("CARGO") && name != "CARGO_HOME" && !is_for_the_crate(name);
+    is_cargos || name.starts_with("RUSTC") || name.starts_with("RUSTFLAGS")
 }
 
 /// Variables that build scripts and `env!` in dependencies have asked for, as cargo knows them.
@@ -412,6 +412,12 @@ mod tests {
         let mut folder = Folder::new();
         folder.environment = folder.environment.with("RUSTFLAGS", "-O");
         assert!(!folder.holds());
+        // A kernel that `cargo run` has started prepares for kernels that Jupyter starts.
+        let mut folder = Folder::new();
+        for name in ["CARGO", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+            folder.environment = folder.environment.with(name, "of another crate");
+        }
+        assert!(folder.holds());
     }
 
     #[test]
