@@ -61,7 +61,7 @@ pub fn rewrite(text: &str) -> Rewritten {
         // Named one by one: a glob would be on a par with that of the prelude.
         cell.push_str(&format!("\nuse ctx::{{{}}};\n", names.join(", ")));
         Split {
-            items: public.apply(&blank(text, &in_cell)),
+            items: public.items(text, &in_items, in_cell[0]),
             cell,
         }
     });
@@ -193,6 +193,17 @@ impl Public {
             result.insert_str(at, PUBLIC);
         }
         result
+    }
+
+    /// The items, with no trace of the cell that was among them: they are compiled again when their
+    /// text changes, and cells differ in length. No line of an item moves.
+    fn items(&self, text: &str, items: &[TextRange], cell: TextRange) -> String {
+        if items.iter().any(|item| item.start() > cell.start()) {
+            return self.apply(&blank(text, &[cell]));
+        }
+        let (before, behind) = (&text[..cell.start().into()], &text[cell.end().into()..]);
+        let (before, behind) = (self.apply(before), behind.trim());
+        format!("{}\n{behind}\n", before.trim_end())
     }
 
     fn lines_and_columns(&self, text: &str) -> Vec<(usize, usize)> {
@@ -338,6 +349,26 @@ pub extern \"C\" fn run_user_code_3() {
         assert!(
             rewritten.whole.contains("pub struct P") && rewritten.whole.contains("run_user_code")
         );
+    }
+
+    #[test]
+    fn items_are_the_same_whatever_the_cell() {
+        let longer = CRATE.replace(
+            "    let p = P::new();",
+            "    let p = P::new();\n\n    let q = 1;",
+        );
+        let (one, other) = (
+            rewrite(CRATE).split.unwrap(),
+            rewrite(&longer).split.unwrap(),
+        );
+        assert_ne!(one.cell, other.cell);
+        assert_eq!(one.items, other.items);
+        // evcxr puts items first. Where one comes later, lines are worth more.
+        let later = format!("{CRATE}struct Later;\n");
+        let items = rewrite(&later).split.unwrap().items;
+        let line = |text: &str| text.lines().position(|line| line.contains("struct Later"));
+        assert_eq!(line(&items), line(&later));
+        assert!(items.contains("pub struct Later;"), "{items}");
     }
 
     #[test]
