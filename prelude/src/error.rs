@@ -266,7 +266,15 @@ pub(crate) fn torch_message(text: &str) -> String {
     while let Some(rest) = sentence.strip_prefix("Internal torch error: ") {
         sentence = rest;
     }
-    sentence.to_owned()
+    // What follows is advice for builders of libtorch, and a page of what is registered where.
+    match sentence.split_once(" This could be because the operator doesn't exist") {
+        Some((what, _)) if what.contains("'CUDA'") => format!(
+            "{what} This libtorch has no CUDA: use Device::Cpu or default_device(), \
+             which is a GPU where there is one"
+        ),
+        Some((what, _)) => what.to_owned(),
+        None => sentence.to_owned(),
+    }
 }
 
 /// How many letters must be inserted, removed or replaced to make one name of the other

@@ -371,6 +371,20 @@ fn figures() {
     ]);
 }
 
+/// Where there is no GPU, a layer that shall lie on one says so; where there is one it simply does.
+#[test]
+fn a_device_that_is_not_there_is_an_error() {
+    match Dense::new(3).build(&4.into(), Device::Cuda(0)) {
+        Ok(()) => assert!(Cuda::is_available()),
+        Err(error) => {
+            let text = error.to_string();
+            // NVIDIA: a libtorch with CUDA, but no driver.
+            assert!(text.contains("CUDA") || text.contains("NVIDIA"), "{text}");
+            assert!(text.len() < 300, "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_model_survives_what_it_refuses() -> Result<()> {
     let mut model = classifier()?;
