@@ -206,3 +206,26 @@ fn a_new_dependency_is_known_at_once() {
     assert!(matches(&complete(&mut client, "[1, 2].iter().sor")).contains(&"sorted"));
     assert!(client.shut_down().success());
 }
+
+#[test]
+fn what_was_cleared_is_no_longer_offered() {
+    let _alone = alone();
+    let mut client = Client::real();
+    client.run("fn triple(x: i32) -> i32 { 3 * x }\nlet numbers = vec![1u8];");
+    assert_eq!(matches(&complete(&mut client, "tripl")), ["triple"]);
+    let cleared = client.run(":clear\nlet later = vec![1.5f32];");
+    assert_eq!(cleared.reply["status"], "ok", "{cleared:?}");
+    assert_eq!(matches(&complete(&mut client, "tripl")), [""; 0]);
+    assert_eq!(matches(&complete(&mut client, "numb")), [""; 0]);
+    assert_eq!(inspect(&mut client, "triple", 3, 0)["found"], false);
+    // What came with the same cell, and the prelude.
+    assert_eq!(
+        described(&complete(&mut client, "late"), "later").1,
+        "Vec<f32>"
+    );
+    assert_eq!(
+        described(&complete(&mut client, "Sequent"), "Sequential").0,
+        "class"
+    );
+    assert!(client.shut_down().success());
+}

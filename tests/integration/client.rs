@@ -50,6 +50,11 @@ impl Client {
 
     /// A kernel that compiles and runs Rust.
     pub fn real() -> Client {
+        Client::real_with(&[])
+    }
+
+    /// As [`Client::real`], with more in the kernel's environment.
+    pub fn real_with(environment: &[(&str, &str)]) -> Client {
         // What takes minutes the first time happens here, with its progress on stderr.
         let prepared = Command::new(env!("CARGO_BIN_EXE_torchbook"))
             .arg("build-environment")
@@ -57,7 +62,7 @@ impl Client {
             .status()
             .unwrap();
         assert!(prepared.success(), "the prelude was not built");
-        Client::start(&[], &[])
+        Client::start(&[], environment)
     }
 
     /// Starts the binary and waits until it can be talked to.

@@ -6,13 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// libtorchbook.so as the cell process has mapped it, and the file that is there now.
-struct Prelude {
+pub struct Prelude {
     path: PathBuf,
-    inode: u64,
+    pub inode: u64,
 }
 
 impl Prelude {
-    fn of(client: &Client) -> Prelude {
+    pub fn of(client: &Client) -> Prelude {
         let kernel = client.process.id();
         let children =
             std::fs::read_to_string(format!("/proc/{kernel}/task/{kernel}/children")).unwrap();
@@ -29,7 +29,7 @@ impl Prelude {
     }
 
     /// Nothing was written in its place.
-    fn is_in_place(&self) -> bool {
+    pub fn is_in_place(&self) -> bool {
         std::fs::metadata(&self.path).is_ok_and(|file| file.ino() == self.inode)
     }
 }
@@ -50,7 +50,7 @@ fn text(transcript: &Transcript) -> String {
 
 /// The cell ends well and shows this.
 #[track_caller]
-fn shows(client: &mut Client, code: &str, expected: &str) {
+pub fn shows(client: &mut Client, code: &str, expected: &str) {
     let transcript = client.run(code);
     assert_eq!(
         transcript.reply["status"],

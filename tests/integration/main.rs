@@ -20,6 +20,7 @@
 //! | `cells_panicked.rs` | what a panic leaves for later cells | real |
 //! | `kernels_killed.rs` | kernels and clients that are killed | both |
 //! | `dependencies.rs` | `:dep` beside the prelude: what is built, refused and shown | real |
+//! | `dependencies_common.rs` | common crates, crates of the settings, and a prelude built again | real |
 //! | `commands.rs` | evcxr's other commands and `!` lines | real |
 //! | `full_disk.rs` | files on a disk without room | scripted |
 //! | `prepared_folder.rs` | damaged, deleted, changed: what is built again | real |
@@ -42,6 +43,7 @@ mod cells_panicked;
 mod client;
 mod commands;
 mod dependencies;
+mod dependencies_common;
 mod execute;
 mod execute_options;
 mod execute_streams;
