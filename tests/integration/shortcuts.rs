@@ -49,7 +49,10 @@ fn items_and_variables_mean_the_same_in_later_cells() {
                 "",
             ),
             ("m::f()", "\"7\""),
-            ("m::g()", "error CompileError"),
+            (
+                "m::g()",
+                "error CompileError: error[E0603]: function `g` is private",
+            ),
             (
                 "trait Area { fn area(&self) -> f64; }\nimpl Area for P { fn area(&self) -> f64 { 9.5 } }\nlet b: Box<dyn Area> = Box::new(P { x: 3 });",
                 "",

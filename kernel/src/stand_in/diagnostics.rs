@@ -38,6 +38,7 @@ pub fn lead_back(output: &mut Output, rewritten: &Rewritten) {
         match serde_json::from_slice::<Value>(line) {
             Ok(mut message) if message["spans"].is_array() => {
                 spans(&mut message, rewritten);
+                only_the_use_of_what_is_private(&mut message);
                 led_back.extend(message.to_string().into_bytes());
                 led_back.push(b'\n');
             }
@@ -45,6 +46,17 @@ pub fn lead_back(output: &mut Output, rewritten: &Rewritten) {
         }
     }
     output.stderr = led_back;
+}
+
+/// Leaves out where a private item is defined. A cell's last expression is in code that evcxr does not take
+/// for the user's, and evcxr puts a note about the user's own lines in the place of such an error.
+fn only_the_use_of_what_is_private(message: &mut Value) {
+    if message["code"]["code"] != "E0603" {
+        return;
+    }
+    if let Some(children) = message["children"].as_array_mut() {
+        children.retain(|child| child["level"] != "note");
+    }
 }
 
 fn spans(message: &mut Value, rewritten: &Rewritten) {
@@ -110,6 +122,24 @@ mod tests {
             !are_the_cells_own(&output(&[])),
             "the compiler failed otherwise"
         );
+    }
+
+    #[test]
+    fn an_error_of_privacy_is_not_replaced_by_its_note() {
+        let rewritten = rewrite("mod m { fn g() {} }\nfn run_user_code_1() {}");
+        let with_note = |code: &str| {
+            let mut message = error(code, 1);
+            message["children"] = json!([
+                { "level": "note", "spans": [], "children": [] },
+                { "level": "help", "spans": [], "children": [] },
+            ]);
+            let mut output = output(&[message]);
+            lead_back(&mut output, &rewritten);
+            messages(&output.stderr).next().unwrap()["children"].clone()
+        };
+        assert_eq!(with_note("E0603").as_array().unwrap().len(), 1);
+        assert_eq!(with_note("E0603")[0]["level"], "help");
+        assert_eq!(with_note("E0308").as_array().unwrap().len(), 2);
     }
 
     #[test]
