@@ -1,11 +1,13 @@
 //! What `fit` makes small, with Keras's names, numbers and reduction.
 //!
 //! Here are the trait, the reduction and Keras's names; the formulas are in `crossentropy.rs`,
-//! `regression.rs`, `hinge.rs` and `custom.rs`, the checks of targets in `targets.rs`.
+//! `regression.rs`, `hinge.rs` and `custom.rs`, the checks of targets in `targets.rs`, losses of several
+//! outputs in `of_outputs.rs`.
 
 mod crossentropy;
 mod custom;
 mod hinge;
+mod of_outputs;
 mod regression;
 mod targets;
 
@@ -17,6 +19,8 @@ pub use crossentropy::{
 };
 pub use custom::CustomLoss;
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub use of_outputs::IntoLosses;
+pub(crate) use of_outputs::from_weighted_config;
 pub(crate) use regression::cosine;
 pub use regression::{
     CosineSimilarity, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError,
@@ -36,6 +40,12 @@ pub(crate) const EPSILON: f64 = 1e-7;
 pub trait Loss: Send {
     /// Keras's name.
     fn name(&self) -> &str;
+
+    /// What it is multiplied with where the losses of a model's outputs are added up: 1, unless
+    /// [`weighted`](IntoLoss::weighted) says otherwise.
+    fn weight(&self) -> f64 {
+        1.0
+    }
 
     /// The loss of each sample: `(batch,)`, or `(batch, …)` if an output has more axes than the one
     /// that the loss runs over. Keras's `reduction="none"`.
@@ -103,6 +113,20 @@ pub trait IntoLoss {
     /// # Errors
     /// [`Error::UnknownName`] lists the names that are known.
     fn into_loss(self) -> Result<Box<dyn Loss>>;
+
+    /// The loss that counts so much beside those of a model's other outputs: Keras's
+    /// `loss_weights`. An example is at [`IntoLosses`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a weight below 0 or one that is no number.
+    fn weighted(self, weight: f64) -> Result<Box<dyn Loss>>
+    where
+        Self: Sized,
+    {
+        let loss = self.into_loss()?;
+        of_outputs::check_weight(&*loss, weight)?;
+        Ok(Box::new(of_outputs::Weighted { loss, weight }))
+    }
 }
 
 impl<L: Loss + 'static> IntoLoss for L {

@@ -44,6 +44,12 @@ pub trait Metric: Send {
     /// The key in `History`, which gets `val_` in front for validation data.
     fn name(&self) -> String;
 
+    /// The one output of several that it measures; all of them, unless
+    /// [`of_output`](Metric::of_output) says otherwise.
+    fn output(&self) -> Option<&str> {
+        None
+    }
+
     /// Begins to measure: at each epoch's start, and for each evaluation.
     fn start(&self) -> Box<dyn MetricState>;
 
@@ -71,6 +77,21 @@ pub trait Metric: Send {
     {
         Named {
             name: name.to_owned(),
+            output: self.output().map(str::to_owned),
+            metric: Box::new(self),
+        }
+    }
+
+    /// The same for one of a model's outputs only, by name: its key in `History` is
+    /// `{output}_{metric}`. Without it each output is measured by every metric. An example is at
+    /// [`IntoLosses`](crate::IntoLosses).
+    fn of_output(self, output: &str) -> Named
+    where
+        Self: Sized + 'static,
+    {
+        Named {
+            name: self.name(),
+            output: Some(output.to_owned()),
             metric: Box::new(self),
         }
     }
@@ -97,15 +118,21 @@ pub trait MetricState: Send {
     fn result(&self) -> Result<f64>;
 }
 
-/// A metric under a name of the user's choice. Made by [`Metric::named`].
+/// A metric under a name of the user's choice, or for one output. Made by [`Metric::named`] and
+/// [`Metric::of_output`].
 pub struct Named {
     name: String,
+    output: Option<String>,
     metric: Box<dyn Metric>,
 }
 
 impl Metric for Named {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn output(&self) -> Option<&str> {
+        self.output.as_deref()
     }
 
     fn start(&self) -> Box<dyn MetricState> {
@@ -115,6 +142,9 @@ impl Metric for Named {
     fn config(&self) -> Result<Value> {
         let mut config = self.metric.config()?;
         config["name"] = json!(self.name);
+        if let Some(output) = &self.output {
+            config["output"] = json!(output);
+        }
         Ok(config)
     }
 }
@@ -193,16 +223,20 @@ macro_rules! known_metrics {
         /// Makes a metric from what [`Metric::config`] gave.
         pub(crate) fn from_config(config: &Value) -> Result<Box<dyn Metric>> {
             let name = config.get("name").and_then(Value::as_str);
-            $(if let Some(metric) = from_class::<$metric>(config, stringify!($metric))? {
-                return Ok(match name {
-                    Some(name) => Box::new(metric.named(name)),
-                    None => Box::new(metric),
-                });
-            })*
-            match from_class::<MeanIoU>(config, "MeanIoU")? {
-                Some(metric) => Ok(Box::new(metric)),
-                None => Err(unknown_class("metric", config)),
+            let output = config.get("output").and_then(Value::as_str).map(str::to_owned);
+            macro_rules! made {
+                ($class:ident) => {
+                    if let Some(metric) = from_class::<$class>(config, stringify!($class))? {
+                        return Ok(match name {
+                            Some(name) => Box::new(Named { output, ..metric.named(name) }),
+                            None => Box::new(metric),
+                        });
+                    }
+                };
             }
+            $(made!($metric);)*
+            made!(MeanIoU);
+            Err(unknown_class("metric", config))
         }
     };
 }

@@ -9,7 +9,7 @@ use tch::{Device, Tensor};
 use super::file::{OPTIMIZER, TensorFile};
 use crate::metrics::Metric;
 use crate::training::compile::{Compiled, TrainingState};
-use crate::{Error, Optimizer, Result, losses, metrics, optimizers};
+use crate::{Error, Loss, Optimizer, Result, losses, metrics, optimizers};
 
 /// The step size, among the tensors of the optimizer's state.
 const LEARNING_RATE: &str = "optimizer/learning_rate";
@@ -26,7 +26,7 @@ pub(super) fn describe(
     let optimizer = compiled.optimizer.borrow();
     let metrics: Result<Vec<Value>> = compiled.metrics.iter().map(|m| m.config()).collect();
     text["compile"] = json!({
-        "loss": compiled.loss.config()?,
+        "loss": compiled.losses.iter().map(|loss| loss.config()).collect::<Result<Vec<Value>>>()?,
         "optimizer": optimizer.config()?,
         "metrics": metrics?,
     });
@@ -76,8 +76,13 @@ pub(super) fn restore(
     let metrics = compile["metrics"].as_array();
     let metrics = metrics.ok_or_else(|| damaged(file, "a list of metrics"))?;
     let metrics: Result<Vec<Box<dyn Metric>>> = metrics.iter().map(metrics::from_config).collect();
+    // A file that was written before outputs had losses of their own has the one itself.
+    let losses = compile["loss"].as_array().map(Vec::as_slice);
+    let losses = losses.unwrap_or(std::slice::from_ref(&compile["loss"]));
+    let losses: Result<Vec<Box<dyn Loss>>> =
+        losses.iter().map(losses::from_weighted_config).collect();
     training.compiled = Some(Compiled {
-        loss: losses::from_config(&compile["loss"])?,
+        losses: losses?,
         optimizer: RefCell::new(optimizer),
         metrics: metrics?,
     });

@@ -43,7 +43,8 @@ impl EpochSoFar {
             self.losses = Tensor::f_cat(&[&self.losses, &self.losses.f_zeros_like()?], 0)?;
         }
         self.losses.f_narrow(0, done, 1)?.f_copy_(&step.loss)?;
-        self.metrics.update(y, &step.outputs)?;
+        self.metrics
+            .update(y, &step.outputs, &step.losses, length)?;
         self.lengths.push(length);
         Ok(())
     }

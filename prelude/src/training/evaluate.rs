@@ -144,7 +144,7 @@ fn measure_batches(
     mut after_batch: impl FnMut(usize),
 ) -> Result<Logs> {
     let _guard = tch::no_grad_guard();
-    let mut metrics = compiled.start_metrics(model.output_names());
+    let mut metrics = compiled.start_metrics(model.output_names())?;
     let mut total: Option<Tensor> = None;
     let mut samples = 0;
     for (index, batch) in batches.enumerate() {
@@ -152,10 +152,9 @@ fn measure_batches(
         let batch = batch?;
         let inputs = model.checked_inputs(&batch.x)?;
         let outputs = mixed_precision::forward(model, &inputs, Mode::Evaluate)?;
-        let loss = compiled
-            .mean_loss(&batch.y, &outputs, batch.weights.as_ref())?
-            .f_mul_scalar(batch.length)?;
-        metrics.update(&batch.y, &outputs)?;
+        let mean = compiled.mean_loss(&batch.y, &outputs, batch.weights.as_ref())?;
+        metrics.update(&batch.y, &outputs, &mean.of_outputs, batch.length)?;
+        let loss = mean.total.f_mul_scalar(batch.length)?;
         samples += batch.length;
         total = Some(match total {
             Some(mut total) => total.f_add_(&loss)?,

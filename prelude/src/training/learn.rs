@@ -135,7 +135,7 @@ impl<'a> Learning<'a> {
     /// One epoch, counted from 0 here and in callbacks, from 1 where users read.
     fn epoch(&mut self, epoch: usize) -> Result<Logs> {
         let compiled = compiled(self.model, "fit")?;
-        let metrics = compiled.start_metrics(self.model.output_names());
+        let metrics = compiled.start_metrics(self.model.output_names())?;
         let steps = self.control.steps;
         let mut so_far = EpochSoFar::new(metrics, epoch + 1, steps, self.model.device())?;
         random::seed_epoch(self.seed, epoch);

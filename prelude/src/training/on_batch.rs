@@ -19,7 +19,7 @@ pub(super) fn train(model: &mut dyn Network, x: &[Tensor], y: &[Tensor]) -> Resu
     interrupt::check()?;
     let batch = checked(model, x, y, "train_on_batch")?.get(0, None)?;
     let compiled = compiled(model, "train_on_batch")?;
-    let metrics = compiled.start_metrics(model.output_names());
+    let metrics = compiled.start_metrics(model.output_names())?;
     let mut measured = EpochSoFar::new(metrics, 1, Some(1), model.device())?;
     let variables = model.trainable_variables();
     let step = step::train_on_batch(model, compiled, &variables, &batch)?;

@@ -14,6 +14,8 @@ use crate::{Mode, Result, mixed_precision};
 pub(crate) struct Step {
     /// Mean over the batch, one element, on the device.
     pub(crate) loss: Tensor,
+    /// The same of each output, without weights and penalties.
+    pub(crate) losses: Vec<Tensor>,
     pub(crate) outputs: Vec<ModelOutput>,
 }
 
@@ -34,7 +36,8 @@ pub(crate) fn train_on_batch(
     tch::with_grad(|| {
         let outputs =
             mixed_precision::forward(model, &model.checked_inputs(&batch.x)?, Mode::Train)?;
-        let mut loss = compiled.mean_loss(&batch.y, &outputs, batch.weights.as_ref())?;
+        let mean = compiled.mean_loss(&batch.y, &outputs, batch.weights.as_ref())?;
+        let mut loss = mean.total;
         if let Some(penalty) = model.penalty()? {
             loss = loss.f_add(&penalty)?;
         }
@@ -53,6 +56,7 @@ pub(crate) fn train_on_batch(
         };
         Ok(Step {
             loss: loss.f_detach()?,
+            losses: mean.of_outputs,
             outputs: outputs.into_iter().map(detached).collect::<Result<_>>()?,
         })
     })

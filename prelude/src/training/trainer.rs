@@ -11,7 +11,7 @@ use super::logs::Logs;
 use super::lr_find::LrFind;
 use super::on_batch;
 use super::sources::Learned;
-use crate::losses::IntoLoss;
+use crate::losses::IntoLosses;
 use crate::metrics::IntoMetrics;
 use crate::model::network::Network;
 use crate::optimizers::IntoOptimizer;
@@ -23,7 +23,8 @@ use crate::{Dataset, Error, Result};
 /// Keras 3, keras/src/trainers/trainer.py.
 pub trait Trainer: Network {
     /// Chooses loss, optimizer and metrics; each as a value or by Keras's name. A model with
-    /// several outputs is measured by the sum of their losses.
+    /// several outputs is measured by the sum of their losses: of one that is for all of them, or
+    /// of one for each, in an array or a tuple ([`IntoLosses`]).
     ///
     /// Weights stay as they are; the optimizer begins anew.
     ///
@@ -41,7 +42,7 @@ pub trait Trainer: Network {
     /// ```
     fn compile(
         &mut self,
-        loss: impl IntoLoss,
+        loss: impl IntoLosses,
         optimizer: impl IntoOptimizer,
         metrics: impl IntoMetrics,
     ) -> Result<()>

@@ -45,7 +45,8 @@ fn several_inputs_and_outputs_are_trained_by_the_same_fit() -> Result<()> {
         .seed(1)
         .verbose(0)
         .run()?;
-    assert_eq!(history.keys(), ["class_acc", "loss", "price_acc"]);
+    let keys = ["class_acc", "class_loss", "loss", "price_acc", "price_loss"];
+    assert_eq!(history.keys(), keys);
     let losses = &history["loss"];
     assert!(losses[29] < 0.5 * losses[0], "{history}");
     let measured = model.evaluate([&images, &ages], [&class, &price])?;
