@@ -12,6 +12,7 @@ use torchbook::*;
 fn mistakes() -> Vec<(&'static str, Tensor)> {
     let float = (Kind::Float, Device::Cpu);
     let long = (Kind::Int64, Device::Cpu);
+    let ones = |kind| Tensor::ones([6, 8, 8, 1], (kind, Device::Cpu));
     vec![
         ("undefined", Tensor::new()),
         ("scalar", Tensor::from(3.0f32)),
@@ -34,36 +35,18 @@ fn mistakes() -> Vec<(&'static str, Tensor)> {
         ("NaN matrix", Tensor::full([6, 3], f64::NAN, float)),
         ("NaN images", Tensor::full([6, 8, 8, 1], f64::NAN, float)),
         ("infinite", Tensor::full([6, 3], f64::INFINITY, float)),
-        (
-            "infinite images",
-            Tensor::full([6, 8, 8, 1], f64::INFINITY, float),
-        ),
+        ("infinite images", ones(Kind::Float) / 0.0),
         ("truth values", Tensor::ones([6], (Kind::Bool, Device::Cpu))),
-        (
-            "true images",
-            Tensor::ones([6, 8, 8, 1], (Kind::Bool, Device::Cpu)),
-        ),
-        (
-            "bytes",
-            Tensor::ones([6, 8, 8, 1], (Kind::Uint8, Device::Cpu)),
-        ),
-        ("long images", Tensor::ones([6, 8, 8, 1], long)),
-        (
-            "double",
-            Tensor::ones([6, 8, 8, 1], (Kind::Double, Device::Cpu)),
-        ),
-        (
-            "half",
-            Tensor::ones([6, 8, 8, 1], (Kind::Half, Device::Cpu)),
-        ),
+        ("true images", ones(Kind::Bool)),
+        ("bytes", ones(Kind::Uint8)),
+        ("long images", ones(Kind::Int64)),
+        ("double", ones(Kind::Double)),
+        ("half", ones(Kind::Half)),
         (
             "complex",
             Tensor::ones([6], (Kind::ComplexFloat, Device::Cpu)),
         ),
-        (
-            "complex images",
-            Tensor::ones([6, 8, 8, 1], (Kind::ComplexFloat, Device::Cpu)),
-        ),
+        ("complex images", ones(Kind::ComplexFloat)),
         (
             "with gradients",
             Tensor::rand([6, 8, 8, 1], float).set_requires_grad(true),
@@ -92,7 +75,14 @@ fn labels() -> Tensor {
 
 type Call = (&'static str, fn(&Tensor) -> Result<()>);
 
+/// Whether a mistake is a tensor that nobody has by mistake.
+fn is_strange(mistake: &str) -> bool {
+    mistake == "undefined" || mistake.starts_with("complex")
+}
+
 /// Each call with each mistake. Panics with a list of the pairs that panicked.
+///
+/// What libtorch says knows nothing of the call; it is let through for strange tensors only.
 fn none_panics(calls: &[Call]) {
     let mut panicked = Vec::new();
     for (what, call) in calls {
@@ -107,6 +97,11 @@ fn none_panics(calls: &[Call]) {
                         "{what}, {name}: {text}"
                     );
                     assert!(!text.contains("Exception raised"), "{what}, {name}: {text}");
+                    let foreign = text.contains("libtorch: ") && !is_strange(name);
+                    assert!(
+                        !foreign && !text.contains(" to -1"),
+                        "{what}, {name}: {text}"
+                    );
                 }
                 Ok(Ok(())) => (),
             }
@@ -189,7 +184,7 @@ fn validated(x: &Tensor, y: &Tensor) -> Result<()> {
     fit.validation_data(x, y).run().map(drop)
 }
 
-/// What no loss and no metric can be for as targets.
+/// What no loss and no metric can be for.
 #[test]
 fn losses_and_metrics() -> Result<()> {
     let losses = "sparse_categorical_crossentropy categorical_crossentropy binary_crossentropy mse mae \
@@ -235,7 +230,11 @@ fn learn_mistakes(what: &str, compile: impl Fn(&mut Sequential) -> Result<()>) -
             let answer = catch_unwind(AssertUnwindSafe(|| {
                 model.fit(&x, &y).verbose(0).run().map(drop)
             }));
-            assert!(answer.is_ok(), "{what} with {name}");
+            let Ok(answer) = answer else {
+                panic!("{what} with {name}");
+            };
+            let foreign = matches!(answer, Err(Error::Torch { .. })) && !is_strange(name);
+            assert!(!foreign, "{what}, {name}: {answer:?}");
         }
     }
     Ok(())

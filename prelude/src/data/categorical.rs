@@ -8,7 +8,7 @@ use crate::{Error, Result, TensorExt};
 /// floats. `(n, 1)` becomes `(n, classes)`, too, and further axes are kept.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] for a label that is no class.
+/// [`Error::InvalidArgument`] for a label that is no class, and for less than one class.
 ///
 /// # Example
 /// ```
@@ -23,6 +23,7 @@ use crate::{Error, Result, TensorExt};
 /// # Source
 /// Keras, `keras.utils.to_categorical`.
 pub fn to_categorical(labels: &Tensor, classes: i64) -> Result<Tensor> {
+    at_least_one_class(classes, "to_categorical")?;
     let mut shape = labels.size();
     if shape.len() > 1 && shape.last() == Some(&1) {
         shape.pop();
@@ -43,6 +44,18 @@ pub fn to_categorical(labels: &Tensor, classes: i64) -> Result<Tensor> {
     Ok(labels.f_one_hot(classes)?.f_to_kind(Kind::Float)?)
 }
 
+/// Refuses a number of classes among which no label can be.
+pub(crate) fn at_least_one_class(classes: i64, place: &str) -> Result<()> {
+    match classes >= 1 {
+        true => Ok(()),
+        false => Err(Error::InvalidArgument {
+            place: format!("{place}: classes"),
+            expected: "at least 1".into(),
+            received: classes.to_string(),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +69,11 @@ mod tests {
         assert_eq!(rows.double_value(&[1, 0, 1]), 1.0);
         let error = to_categorical(&labels, 2).expect_err("2 is no class of two");
         assert!(error.to_string().contains("labels from 0 to 1, received 2"));
+        let error = to_categorical(&labels, 0).expect_err("no class");
+        assert_eq!(
+            error.to_string(),
+            "to_categorical: classes: expected at least 1, received 0"
+        );
         Ok(())
     }
 }

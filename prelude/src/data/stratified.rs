@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use crate::random::RandomState;
-use crate::{Error, Result};
+use crate::{Error, Result, TensorExt};
 
 /// Row numbers of the training part and of the test part.
 ///
@@ -17,6 +17,14 @@ pub(super) fn stratified_rows(
     n_test: usize,
     seed: u32,
 ) -> Result<(Vec<i64>, Vec<i64>)> {
+    if labels.size().first() != Some(&(labels.numel() as i64)) {
+        return Err(Error::ShapeMismatch {
+            place: "train_test_split: stratify".into(),
+            expected: "one class for each row, shape (n,) or (n, 1)".into(),
+            received: labels.shape().to_string(),
+            remedy: "for one-hot rows pass labels.argmax(1, false)".into(),
+        });
+    }
     let labels: Vec<f64> = Vec::try_from(labels.f_reshape([-1])?.f_to_kind(Kind::Double)?)?;
     // The classes in order, each with its rows in order.
     let mut classes: BTreeMap<Label, Vec<i64>> = BTreeMap::new();

@@ -128,7 +128,7 @@ fn predictions_grid(
     size: GridSize,
 ) -> Result<ImageGrid> {
     let place = "show_predictions";
-    let predicted = predicted_classes(place, predictions.predicted)?;
+    let predicted = predicted_classes(place, "predictions", predictions.predicted)?;
     let Some(truth) = predictions.truth else {
         return full_grid(place, images, predicted.len(), size)?
             .captions(predicted.iter().map(i64::to_string));
@@ -164,10 +164,17 @@ fn full_grid(
             true => format!("size {}", size.rows),
             false => format!("size ({}, {})", size.rows, size.columns),
         };
+        let (expected, received) = match size.rows.min(size.columns) {
+            ..1 => ("at least 1 row and 1 column".to_owned(), received),
+            _ => (
+                format!("{wanted} images and labels, one for each cell"),
+                format!("{received} and {available} of them"),
+            ),
+        };
         return Err(Error::InvalidArgument {
             place: format!("{place}: size"),
-            expected: format!("at least 1, with {wanted} images and labels for it"),
-            received: format!("{received} and {available} of them"),
+            expected,
+            received,
         });
     }
     ImageGrid::of(place, images, size)
@@ -191,20 +198,20 @@ pub(super) fn class_numbers(place: &str, name: &str, labels: &Tensor) -> Result<
 
 /// What a model has predicted, as numbers of classes: rows of scores, class numbers, or
 /// probabilities of class 1.
-pub(super) fn predicted_classes(place: &str, predictions: &Tensor) -> Result<Vec<i64>> {
+pub(super) fn predicted_classes(place: &str, name: &str, predictions: &Tensor) -> Result<Vec<i64>> {
     match *predictions.size() {
         [_, classes] if classes > 1 => {
             let classes = predictions.f_argmax(-1, false)?;
-            class_numbers(place, "predictions", &classes)
+            class_numbers(place, name, &classes)
         }
         [_] | [_, 1] if predictions.is_floating_point() => {
             let whole = predictions.f_floor()?.f_equal(predictions)?;
             match whole {
-                true => class_numbers(place, "predictions", predictions),
-                false => class_numbers(place, "predictions", &predictions.f_gt(0.5)?),
+                true => class_numbers(place, name, predictions),
+                false => class_numbers(place, name, &predictions.f_gt(0.5)?),
             }
         }
-        _ => class_numbers(place, "predictions", predictions),
+        _ => class_numbers(place, name, predictions),
     }
 }
 
@@ -237,7 +244,7 @@ mod tests {
     #[test]
     fn predictions_are_scores_numbers_or_probabilities() -> Result<()> {
         let classes = |values: &[f32], shape: &[i64]| {
-            predicted_classes("here", &Tensor::from_slice(values).reshape(shape))
+            predicted_classes("here", "it", &Tensor::from_slice(values).reshape(shape))
         };
         assert_eq!(classes(&[0.1, 0.9, 0.8, 0.2], &[2, 2])?, [1, 0]);
         assert_eq!(classes(&[3.0, 4.0], &[2])?, [3, 4]);
@@ -258,10 +265,12 @@ mod tests {
             .expect_err("9 > 4")
             .to_string();
         assert!(
-            error.contains("with 9 images and labels for it, received size 3 and 4 of them"),
+            error.contains("9 images and labels, one for each cell, received size 3 and 4"),
             "{error}"
         );
         assert!(show_grid(&images, &labels.reshape([2, 2]), 1).is_err());
-        assert!(show_predictions(&images, &labels, 0).is_err());
+        let error = show_predictions(&images, &labels, 0).expect_err("no cell");
+        let expected = "expected at least 1 row and 1 column, received size 0";
+        assert!(error.to_string().ends_with(expected), "{error}");
     }
 }

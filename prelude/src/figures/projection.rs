@@ -109,7 +109,7 @@ pub fn show_embeddings(x: &Tensor, labels: &Tensor) -> Result<()> {
 }
 
 fn figure(x: &Tensor, labels: &Tensor) -> Result<Figure> {
-    let labels = predicted_classes("show_embeddings", labels)?;
+    let labels = predicted_classes("show_embeddings", "labels", labels)?;
     let count = x.size().first().copied().unwrap_or(0);
     if labels.len() as i64 != count {
         return Err(Error::LengthMismatch {

@@ -194,11 +194,15 @@ pub(super) fn exceeds(output: &ModelOutput, threshold: f64) -> Result<Tensor> {
     Ok(output.activated()?.f_gt(threshold)?)
 }
 
-/// Whether fewer than `k` outputs are larger than the one of the label.
+/// Whether fewer than `k` outputs are larger than the one of the label. A label that no output
+/// belongs to is never hit: looking for one would wait for the device in each batch.
 fn in_top_k(labels: &Tensor, outputs: &Tensor, k: i64) -> Result<Tensor> {
-    let own = outputs.f_gather(-1, &labels.f_unsqueeze(-1)?, false)?;
+    let classes = outputs.size().last().copied().unwrap_or(0);
+    let known = labels.f_clamp(0, classes - 1)?;
+    let own = outputs.f_gather(-1, &known.f_unsqueeze(-1)?, false)?;
     let larger = outputs.f_gt_tensor(&own)?;
-    Ok(larger
+    let hits = larger
         .f_sum_dim_intlist(-1i64, false, Kind::Int64)?
-        .f_lt(k)?)
+        .f_lt(k)?;
+    Ok(hits.f_logical_and(&known.f_eq_tensor(labels)?)?)
 }

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::accuracy::exceeds;
 use super::mean::{add, divide_no_nan};
 use super::{Metric, MetricState};
+use crate::data::categorical::at_least_one_class;
 use crate::losses::{aligned, spread};
 use crate::model::layers::ModelOutput;
 use crate::saving::config::class_config;
@@ -205,6 +206,7 @@ quotient_of_hits!(
 /// # Source
 /// scikit-learn, `sklearn.metrics.confusion_matrix`.
 pub fn confusion_matrix(y_true: &Tensor, y_pred: &Tensor, classes: i64) -> Result<Tensor> {
+    at_least_one_class(classes, "confusion_matrix")?;
     let (truth, predicted) = (class_numbers(y_true)?, class_numbers(y_pred)?);
     if truth.numel() != predicted.numel() {
         return Err(Error::LengthMismatch {
@@ -256,7 +258,7 @@ fn class_numbers(y: &Tensor) -> Result<Tensor> {
     let numbers = match *y.size() {
         [_] => y.shallow_clone(),
         [_, 1] => y.f_reshape([-1])?,
-        [_, _] => y.f_argmax(-1, false)?,
+        [_, classes] if classes > 0 => y.f_argmax(-1, false)?,
         _ => {
             return Err(Error::ShapeMismatch {
                 place: "confusion_matrix".into(),

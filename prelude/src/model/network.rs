@@ -207,11 +207,12 @@ pub trait Network: Send {
             .collect()
     }
 
-    /// The inputs on the model's device, whole numbers as 32-bit floats.
+    /// The inputs on the model's device as 32-bit floats, as Keras feeds them: whole numbers, truth
+    /// values and floats of other sizes are converted.
     ///
     /// # Errors
     /// [`Error::NotBuilt`]; [`Error::ShapeMismatch`] if a sample is not of its input's shape;
-    /// [`Error::InvalidArgument`] for another number of inputs.
+    /// [`Error::InvalidArgument`] for another number of inputs, and for complex numbers.
     fn checked_inputs(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let shapes = self.input_shapes();
         if shapes.is_empty() {
@@ -224,11 +225,14 @@ pub trait Network: Send {
             if x.size().get(1..) != Some(shape) {
                 return Err(wrong_input(self.name(), shape, &x.shape().to_string()));
             }
-            let x = x.f_to_device(self.device())?;
-            Ok(match x.is_floating_point() {
-                true => x,
-                false => x.f_to_kind(Kind::Float)?,
-            })
+            if x.is_complex() {
+                return Err(Error::InvalidArgument {
+                    place: self.name().to_owned(),
+                    expected: "real numbers".into(),
+                    received: format!("{:?}", x.kind()),
+                });
+            }
+            Ok(x.f_to_device(self.device())?.f_to_kind(Kind::Float)?)
         };
         inputs.iter().zip(&shapes).map(checked).collect()
     }

@@ -32,8 +32,8 @@ struct Pairs {
 impl Pairs {
     /// The classes are those that occur, as in scikit-learn.
     fn of(place: &'static str, y_true: &Tensor, y_pred: &Tensor) -> Result<Self> {
-        let truth = predicted_classes(place, y_true)?;
-        let predicted = predicted_classes(place, y_pred)?;
+        let truth = predicted_classes(place, "y_true", y_true)?;
+        let predicted = predicted_classes(place, "y_pred", y_pred)?;
         if truth.len() != predicted.len() {
             return Err(Error::LengthMismatch {
                 place: place.to_owned(),

@@ -61,7 +61,7 @@ fn worst(
     if classes < 2 {
         return Err(wrong_predictions(place, predictions));
     }
-    let labels = predicted_classes(place, labels)?;
+    let labels = predicted_classes(place, "labels", labels)?;
     if labels.len() as i64 != rows {
         return Err(Error::LengthMismatch {
             place: place.to_owned(),

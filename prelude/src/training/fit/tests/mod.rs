@@ -180,6 +180,27 @@ fn validation_is_measured_in_evaluation_mode_under_kerass_keys() -> Result<()> {
     Ok(())
 }
 
+/// As Keras does it: numbers of 64 bits, which Rust's own are, are learned as those of 32.
+#[test]
+fn samples_of_any_kind_are_learned_as_32_bit_floats() -> Result<()> {
+    let (x, y) = noise();
+    let whole = (&x * 100.0).round();
+    let mut model = small_model()?;
+    let expected = model.predict(&whole)?;
+    for kind in [Kind::Double, Kind::Half, Kind::BFloat16, Kind::Int64] {
+        assert_eq!(model.predict(&whole.to_kind(kind))?, expected, "{kind:?}");
+    }
+    let fit = model.fit(&whole.to_kind(Kind::Double), &y).verbose(0);
+    fit.validation_data(&whole.to_kind(Kind::Half), &y).run()?;
+    let complex = whole.to_kind(Kind::ComplexFloat);
+    let error = model.predict(&complex).expect_err("complex").to_string();
+    assert!(
+        error.ends_with("expected real numbers, received ComplexFloat"),
+        "{error}"
+    );
+    Ok(())
+}
+
 #[test]
 fn a_model_without_an_input_is_built_by_its_first_data() -> Result<()> {
     let x = Tensor::rand([10, 4], (Kind::Float, Device::Cpu));
