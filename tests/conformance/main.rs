@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `test_messages.py` | jupyter_kernel_test: every message it knows |
 //! | `test_clients.py` | jupyter_client: several clients and kernels, interrupts, floods, crashes |
+//! | `test_console.py` | jupyter console, in a terminal |
 //! | `test_vscode.py` | jupyter_client in the order of VS Code's messages |
 //! | `test_gateway.py` | jupyter-kernel-gateway, over its websocket |
 //! | `test_notebooks.py` | nbclient, nbconvert, papermill, nbval |
@@ -53,6 +54,11 @@ fn every_message_of_jupyter_kernel_test() {
 #[test]
 fn several_clients_and_kernels() {
     passes("test_clients.py");
+}
+
+#[test]
+fn a_terminals_console() {
+    passes("test_console.py");
 }
 
 #[test]
