@@ -28,6 +28,12 @@ pub trait LastExpression {
 
 impl<T: ?Sized> LastExpression for T {}
 
+/// A value that can be shown, of a cell that evcxr compiles again: it is told of one that cannot be.
+#[must_use]
+pub fn has_debug<T: Debug + ?Sized>(value: &T) -> &T {
+    value
+}
+
 /// The first choice: the type's own display.
 pub trait ShowRich {
     /// Shows the value as the result of the cell.
@@ -43,14 +49,25 @@ impl<T: RichDisplay + ?Sized> ShowRich for Value<'_, T> {
     }
 }
 
-/// The second choice: `Debug`. `()` shows nothing.
+/// The second choice: `Debug`. `()` shows nothing. The bound is the method's, so that a type without
+/// it is told once, by its name, and not that it has no such method.
 pub trait ShowDebug {
+    /// What the value is.
+    type Shown: ?Sized;
+
     /// Shows the value as the result of the cell.
-    fn show(self);
+    fn show(self)
+    where
+        Self::Shown: Debug;
 }
 
-impl<T: Debug + ?Sized> ShowDebug for &Value<'_, T> {
-    fn show(self) {
+impl<T: ?Sized> ShowDebug for &Value<'_, T> {
+    type Shown = T;
+
+    fn show(self)
+    where
+        T: Debug,
+    {
         if typeid::of::<T>() != TypeId::of::<()>() {
             Frame::Result {
                 rich: &Rich::debug(self.0),

@@ -45,6 +45,54 @@ fn a_value_is_shown_by_its_own_display_or_else_by_debug() {
     assert!(client.shut_down().success());
 }
 
+/// What evcxr compiles again is shown as what it compiles once.
+#[test]
+fn the_first_question_mark_and_moved_variables_are_results_too() {
+    let _alone = alone();
+    let mut client = Client::real();
+    let cells = [
+        (
+            r#"Rich::text("7").with_html(format!("<b>{}</b>", "7".parse::<i32>()?))"#,
+            r#""text/html":"<b>7</b>""#,
+        ),
+        (
+            "let a = vec![1]; let b = vec![2]; (a, b)",
+            r#""text/plain":"([1], [2])""#,
+        ),
+    ];
+    for (code, expected) in cells {
+        let transcript = client.run(code);
+        let [result] = shown(&transcript) else {
+            panic!("{code}: {transcript:?}")
+        };
+        assert!(
+            result.starts_with("result ") && result.contains(expected),
+            "{code}: {result}"
+        );
+    }
+    assert!(client.shut_down().success());
+}
+
+#[test]
+fn cleared_output_stays_in_order_with_text() {
+    let _alone = alone();
+    let mut client = Client::real();
+    let cell = client.run(
+        "println!(\"a\"); clear_output(true); println!(\"b\"); clear_output(false); println!(\"c\");",
+    );
+    assert_eq!(
+        cell.iopub[2..7],
+        [
+            r#"stdout: "a\n""#,
+            "clear wait=true",
+            r#"stdout: "b\n""#,
+            "clear wait=false",
+            r#"stdout: "c\n""#,
+        ]
+    );
+    assert!(client.shut_down().success());
+}
+
 /// A `fit` is one display: shown once, then replaced, never as often as ten times a second, and
 /// what stays of it is small.
 #[test]

@@ -18,6 +18,15 @@ pub const RUSTC_ARGUMENTS: [&str; 2] = ["-Cdebuginfo=line-tables-only", "-Cstrip
 const LAST_EXPRESSION: &str = "\n).evcxr_display();\n";
 const LAST_EXPRESSION_SHOWN: &str = "\n).last_expression().show();\n";
 
+/// How evcxr shows the value when the crate did not compile at first, whatever the reason: the cell's
+/// first `?` is in it, or it takes variables of the cell.
+const SECOND_TRY: &str = "\nevcxr_send_text_plain(&format!(\"{:?}\",&(\n";
+const SECOND_TRY_END: &str = "\n)));\n";
+const SECOND_TRY_SHOWN: [&str; 2] = [
+    "\n(torchbook::cell_support::has_debug(&(\n",
+    "\n))).last_expression().show();\n",
+];
+
 const ERROR_CONVERSION: &str = r#"impl<T: std::fmt::Display> From<T> for EvcxrUserCodeError {
                 fn from(error: T) -> Self {
                     eprintln!("{}", error);"#;
@@ -50,11 +59,25 @@ pub fn improve(source: &str) -> String {
     if let Some(at) = improved.rfind(LAST_EXPRESSION) {
         improved.replace_range(at..at + LAST_EXPRESSION.len(), LAST_EXPRESSION_SHOWN);
     }
+    show_in_second_try(&mut improved);
     keep_torch_state(&mut improved);
     if !improved.ends_with('\n') {
         improved.push('\n');
     }
     improved + IMPORT
+}
+
+/// The second try shows what the first one would have shown; only its error, for a type that nothing
+/// can show, is that of `{:?}`.
+fn show_in_second_try(source: &mut String) {
+    let [shown, shown_end] = SECOND_TRY_SHOWN;
+    if let Some(start) = source.rfind(SECOND_TRY)
+        && let Some(end) = source.rfind(SECOND_TRY_END)
+        && end > start
+    {
+        source.replace_range(end..end + SECOND_TRY_END.len(), shown_end);
+        source.replace_range(start..start + SECOND_TRY.len(), shown);
+    }
 }
 
 /// What a panic leaves of libtorch's settings is undone, where evcxr catches it.
@@ -122,6 +145,15 @@ mod tests {
         assert_eq!(moved, 4, "{improved}");
         assert_eq!(improved.lines().count(), source.lines().count() + 1);
         assert_eq!(improve(&improved), improved);
+    }
+
+    #[test]
+    fn the_second_try_shows_the_same_and_moves_no_line() {
+        let source = generated("evcxr_send_text_plain(&format!(\"{:?}\",&(\nf((\n1\n)));\n)));");
+        let improved = improve(&source);
+        let expected = "{\n(torchbook::cell_support::has_debug(&(\nf((\n1\n)));\n))).last_expression().show();\n}\n";
+        assert!(improved.contains(expected), "{improved}");
+        assert_eq!(improved.lines().count(), source.lines().count() + 1);
     }
 
     #[test]
