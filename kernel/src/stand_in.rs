@@ -12,6 +12,7 @@ pub mod build;
 pub mod compilation;
 pub mod crates;
 pub mod diagnostics;
+pub mod first_cell;
 pub mod guard;
 pub mod kept;
 pub mod metadata;

@@ -5,6 +5,8 @@
 //! not do, everything is one crate, as evcxr meant it. Both ways give items the same crate name and
 //! metadata, and so every type the same identity: variables outlive the change from one to the other.
 
+use super::answers::Answer;
+use super::first_cell::FirstCell;
 use super::recording::Recording;
 use super::source::{self, Rewritten};
 use super::tools::{Settings, Tools};
@@ -54,14 +56,19 @@ pub fn compile(
         recording,
         library: &library,
     };
-    let result = compiler.compile().and_then(|output| {
-        if output.status.success() {
+    let compiled = || compiler.compile().map(|output| Answer::from(&output));
+    let result = match FirstCell::of(settings, recording) {
+        Some(first) => first.recall_or(&library, compiled),
+        None => compiled(),
+    };
+    let told = result.and_then(|answer| {
+        if answer.code == 0 {
             fs::write(library_path, library.as_os_str().as_encoded_bytes())?;
         }
-        Ok(output)
+        Ok(answer)
     });
-    match result {
-        Ok(output) => super::say(&output),
+    match told {
+        Ok(answer) => answer.print(),
         Err(error) => {
             eprintln!("torchbook: cannot compile the cell: {error}");
             ExitCode::FAILURE

@@ -75,6 +75,11 @@ impl Settings {
         Some(self.shared_answers.join(name))
     }
 
+    /// Whether evcxr does not know the prelude yet.
+    pub fn has_no_dependencies(&self) -> bool {
+        self.dependencies().is_empty()
+    }
+
     /// Whether the user has left the level of optimisation to the kernel.
     pub fn level_is_by_cell(&self) -> bool {
         let manifest = std::fs::read_to_string(self.evcxr.join("Cargo.toml")).unwrap_or_default();
