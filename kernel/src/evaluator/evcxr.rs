@@ -120,6 +120,7 @@ impl EvcxrEvaluator {
             // The cell that waits has shown nothing yet, and the notebook shall not keep this.
             self.hub.io().publish(Output::Clear { wait: false });
         }
+        prepared.link_std_sources();
         self.folder.fill(&prepared).map_err(|error| {
             format!(
                 "cannot copy the prepared folder to {}: {error}",

@@ -15,6 +15,7 @@ use super::in_use::InUse;
 use super::kernel_folder::{INCREMENTAL, copy_folder};
 use super::libtorch::{CLEARED_VARIABLES, Libtorch};
 use super::prepared_contents::{self, COMPLETE};
+use super::std_sources;
 use super::{Environment, Reporter, Result, SetupError, Toolchain};
 use crate::stand_in::crates::LEVEL_BY_CELL;
 use identity::{dependencies_key, sources_key};
@@ -135,6 +136,14 @@ impl Prepared {
             cargo_records::pack(&self.evcxr_folder().join("target"), &file)?;
         }
         Ok(file)
+    }
+
+    /// Links the sources of std that rust-analyzer reads; without them, it reads the toolchain's.
+    pub fn link_std_sources(&self) {
+        let folder = self.folder.join(std_sources::NAME);
+        if let Err(error) = std_sources::ensure(&self.toolchain.sysroot, &folder) {
+            tracing::warn!(%error, folder = %folder.display(), "first cells will take longer");
+        }
     }
 
     /// What cargo and rustc told about it, for all kernels.

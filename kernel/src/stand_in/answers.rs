@@ -127,7 +127,7 @@ fn sysroot_for_analysis(tools: &Tools, settings: &Settings) -> PathBuf {
     if is_evcxrs_own {
         tools.empty_sysroot()
     } else {
-        settings.sysroot.clone()
+        settings.analysed_sysroot()
     }
 }
 
@@ -146,7 +146,7 @@ pub fn cargo(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<ExitC
             Some(ExitCode::SUCCESS)
         }
         ["--version"] | ["rustc", "-Z", "unstable-options", "--print", ..]
-            if is_in(&settings.evcxr) || is_in(&settings.sysroot) =>
+            if is_in(&settings.evcxr) || is_in(&settings.analysed_sysroot()) =>
         {
             let key = key(settings, words, &[]);
             let shared = settings.shared_answers.as_path();

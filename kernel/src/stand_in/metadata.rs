@@ -42,7 +42,7 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     // The same crates once more, for questions. Asked once for each set of dependencies, by a path
     // that no other kernel has: not worth keeping.
     let is_analysis = folder == settings.evcxr.with_file_name(ANALYSIS);
-    if !is_cells && !is_analysis && !folder.starts_with(&settings.sysroot) {
+    if !is_cells && !is_analysis && !folder.starts_with(settings.analysed_sysroot()) {
         return None;
     }
     let manifest = std::fs::read(folder.join("Cargo.toml")).ok()?;

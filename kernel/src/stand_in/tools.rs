@@ -7,6 +7,7 @@ use super::crates;
 use super::guard::Refusal;
 use crate::setup::Toolchain;
 use crate::setup::prepared::TARGET;
+use crate::setup::std_sources;
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -62,6 +63,16 @@ impl Settings {
         self.shared_answers
             .parent()
             .map_or_else(PathBuf::new, Path::to_path_buf)
+    }
+
+    /// The toolchain's folder as rust-analyzer is to see it.
+    pub fn analysed_sysroot(&self) -> PathBuf {
+        let own = self.prepared().join(std_sources::NAME);
+        if own.exists() {
+            own
+        } else {
+            self.sysroot.clone()
+        }
     }
 
     /// The compiler command of cells that depend on the prelude alone, or of evcxr's own first cell,
