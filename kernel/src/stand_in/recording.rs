@@ -173,7 +173,7 @@ pub fn tracked_variables(target: &Path) -> Vec<String> {
         }
     }
     // Cargo sets these itself, for each crate.
-    names.retain(|name| !name.starts_with("CARGO_"));
+    names.retain(|name| !name.starts_with("CARGO_") && !is_for_the_crate(name));
     names.sort_unstable();
     names.dedup();
     names
@@ -277,7 +277,8 @@ fn is_for_the_crate(name: &str) -> bool {
         "LD_LIBRARY_PATH",
         "OUT_DIR",
     ];
-    NAMES.contains(&name) || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Writes the command down and leaves what cargo looks for behind.
@@ -340,7 +341,7 @@ mod tests {
             ] {
                 fs::write(at(name), name).unwrap();
             }
-            let said = "cargo:rerun-if-env-changed=ASKED\n";
+            let said = "cargo:rerun-if-env-changed=ASKED\ncargo:rerun-if-env-changed=OUT_DIR\n";
             fs::write(at("evcxr/target/debug/build/user-1/output"), said).unwrap();
             let settings = Settings {
                 cargo: at("cargo"),
@@ -414,7 +415,12 @@ mod tests {
         assert!(!folder.holds());
         // A kernel that `cargo run` has started prepares for kernels that Jupyter starts.
         let mut folder = Folder::new();
-        for name in ["CARGO", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+        for name in [
+            "CARGO",
+            "CARGO_PKG_NAME",
+            "CARGO_BIN_EXE_torchbook",
+            "OUT_DIR",
+        ] {
             folder.environment = folder.environment.with(name, "of another crate");
         }
         assert!(folder.holds());
