@@ -109,3 +109,53 @@ fn levels_and_variables_of_the_environment_reach_the_compiler() {
     );
     assert!(client.shut_down().success());
 }
+
+/// rust-analyzer sees less of std than there is: every variable must still get its type.
+#[test]
+fn variables_of_what_containers_give_need_no_type() {
+    let _alone = alone();
+    let mut client = Client::real();
+    check_story(
+        &mut client,
+        &[
+            (
+                "use std::collections::*;\nlet m: HashMap<String, f64> = [(\"a\".to_string(), 1.5)].into();",
+                "",
+            ),
+            ("let a = m.get(\"a\").copied();\na", "Some(1.5)"),
+            (
+                "let k = m.iter().map(|(k, v)| (k.len(), *v)).collect::<Vec<_>>();\nk",
+                "(1, 1.5)",
+            ),
+            (
+                "let s: HashSet<i32> = [7].into(); let one = s.iter().next().copied();\none",
+                "Some(7)",
+            ),
+            (
+                "let locked = std::sync::Mutex::new(5u8); let g = locked.lock().map(|g| *g).ok();\ng",
+                "Some(5)",
+            ),
+            (
+                "let d: VecDeque<u8> = [1].into(); let front = d.front().copied();\nfront",
+                "Some(1)",
+            ),
+            (
+                "let b: BTreeMap<i32, String> = [(2, \"b\".into())].into(); let first = b.values().next().cloned();\nfirst",
+                "Some(\\\"b\\\")",
+            ),
+            (
+                "let h: BinaryHeap<i32> = [3].into(); let top = h.peek().copied();\ntop",
+                "Some(3)",
+            ),
+            (
+                "let shared = std::sync::Arc::new(std::sync::RwLock::new(vec![1i16])); let r = shared.read().map(|v| v[0]).ok();\nr",
+                "Some(1)",
+            ),
+            (
+                "let tensors = vec![Tensor::from_slice(&[1.0f32])]; let size = tensors.first().map(|t| t.size());\nsize",
+                "Some([1])",
+            ),
+        ],
+    );
+    assert!(client.shut_down().success());
+}

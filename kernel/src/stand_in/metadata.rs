@@ -20,8 +20,18 @@ const PRELUDE: &str = "torchbook-prelude";
 /// What the prelude shows to cells of its dependencies.
 const PUBLIC_DEPENDENCIES: [&str; 5] =
     ["tch", "torch-sys", "plotters", "plotters-backend", "mnist"];
-/// What std is made of, as far as types in cells go.
-const STANDARD_LIBRARY: [&str; 6] = ["core", "alloc", "std", "proc_macro", "hashbrown", "cfg-if"];
+/// What std is made of, as far as types in cells go. The last two are how hashbrown calls `core` and
+/// `alloc`: without them the fields of maps are unknown, and with those what a map's methods return.
+const STANDARD_LIBRARY: [&str; 8] = [
+    "core",
+    "alloc",
+    "std",
+    "proc_macro",
+    "hashbrown",
+    "cfg-if",
+    "rustc-std-workspace-core",
+    "rustc-std-workspace-alloc",
+];
 /// evcxr's crate of cells, and the one it tries a dependency with.
 const CELL_CRATES: [&str; 2] = ["ctx", VALIDATION];
 /// The crate by which evcxr finds out whether a dependency exists.
@@ -51,7 +61,10 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     }
     // rust-analyzer names its own copy of the lock file, which is as good as the original here.
     let lock = std::fs::read(folder.join("Cargo.lock")).unwrap_or_default();
-    let key = answers::key(settings, words, &[&manifest, &lock]);
+    let filter = [&PUBLIC_DEPENDENCIES[..], &STANDARD_LIBRARY[..]]
+        .concat()
+        .join(" ");
+    let key = answers::key(settings, words, &[&manifest, &lock, filter.as_bytes()]);
     let own = tools.answers();
     if !is_analysis
         && let Some(answer) = answers::recall(settings, &[&own, &settings.shared_answers], &key)
