@@ -1,4 +1,5 @@
-//! Interrupts of cells on the real evaluator, while they are compiled and while they run.
+//! Interrupts of cells on the real evaluator while they, or their dependencies, are compiled. Those of
+//! cells that run are in `cells_stopped.rs`.
 //!
 //! A FIFO says where a compiler is: opening it for writing waits until the other end was opened for
 //! reading, and what reads there then waits for us.

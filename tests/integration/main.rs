@@ -15,9 +15,10 @@
 //! | `cells.rs` | cells, the prelude, crashes, two kernels | real |
 //! | `cells_display.rs` | values and displays of cells | real |
 //! | `cells_errors.rs` | how failing cells are told, and what kills their process | real |
-//! | `cells_interrupted.rs` | interrupts while cells are compiled and while they run | real |
+//! | `cells_interrupted.rs` | interrupts while cells and dependencies are compiled | real |
 //! | `cells_killed.rs` | cell processes that others kill | real |
 //! | `cells_panicked.rs` | what a panic leaves for later cells | real |
+//! | `cells_stopped.rs` | the stop button while cells run, and floods of output | real |
 //! | `kernels_killed.rs` | kernels and clients that are killed | both |
 //! | `dependencies.rs` | `:dep` beside the prelude: what is built, refused and shown | real |
 //! | `dependencies_common.rs` | common crates, crates of the settings, and a prelude built again | real |
@@ -40,6 +41,7 @@ mod cells_errors;
 mod cells_interrupted;
 mod cells_killed;
 mod cells_panicked;
+mod cells_stopped;
 mod client;
 mod commands;
 mod dependencies;

@@ -159,3 +159,22 @@ fn without_a_usable_file_the_kernel_keeps_its_own_history() {
     assert_eq!(tail(&mut client, 9), json!([[1, 1, "result 1"]]));
     assert!(client.shut_down().success());
 }
+
+#[test]
+fn a_damaged_file_is_set_aside_and_a_new_one_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.sqlite");
+    let garbage = "not a database, but as long as one ".repeat(500);
+    std::fs::write(&file, &garbage).unwrap();
+    let environment = [("TORCHBOOK_HISTORY", file.to_str().unwrap())];
+    let mut client = Client::start(&["--scripted"], &environment);
+    client.run("result 1");
+    assert_eq!(tail(&mut client, 9), json!([[1, 1, "result 1"]]));
+    assert!(client.shut_down().success());
+    let aside = folder.path().join("history.sqlite.damaged-1");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), garbage);
+
+    let mut next = Client::start(&["--scripted"], &environment);
+    assert_eq!(tail(&mut next, 9), json!([[1, 1, "result 1"]]));
+    assert!(next.shut_down().success());
+}

@@ -88,17 +88,10 @@ pub fn compile_errors(
 /// A panic that ended a cell. One inside a library is followed back to the cell's line.
 pub fn panic(report: &PanicReport, source: &CellSource) -> CellError {
     let mut traceback = vec![format!("{RED}thread panicked{RESET}: {}", report.message)];
-    let own = source.line(&report.file, report.line);
-    if own.is_none() && !report.file.is_empty() {
+    if source.line(&report.file, report.line).is_none() && !report.file.is_empty() {
         traceback.push(format!("  at {}:{}", report.file, report.line));
     }
-    let line = own.or_else(|| {
-        let (file, line) = backtrace::place(&report.backtrace, CELL_FILE)?;
-        source.line(file, line)
-    });
-    if let Some(line) = line {
-        traceback.extend(source.marked(line));
-    }
+    traceback.extend(line_of_panic(report, source));
     traceback.extend(backtrace::of_users_code(&report.backtrace));
     traceback.push(WHAT_IS_LEFT.into());
     CellError {
@@ -106,6 +99,28 @@ pub fn panic(report: &PanicReport, source: &CellSource) -> CellError {
         evalue: report.message.clone(),
         traceback,
     }
+}
+
+/// The stop button has ended a cell by a panic: where the cell was, and nothing of the library.
+pub fn stopped(report: &PanicReport, source: &CellSource) -> CellError {
+    let mut traceback = vec![format!("{RED}Interrupted{RESET}: {}", report.message)];
+    traceback.extend(line_of_panic(report, source));
+    traceback.push(WHAT_IS_LEFT.into());
+    CellError {
+        ename: "Interrupted".into(),
+        evalue: report.message.clone(),
+        traceback,
+    }
+}
+
+/// The cell's line that panicked, or called what did.
+fn line_of_panic(report: &PanicReport, source: &CellSource) -> Vec<String> {
+    let own = source.line(&report.file, report.line);
+    let line = own.or_else(|| {
+        let (file, line) = backtrace::place(&report.backtrace, CELL_FILE)?;
+        source.line(file, line)
+    });
+    line.map_or_else(Vec::new, |line| source.marked(line))
 }
 
 /// A failed `?` that ended a cell, with its causes.

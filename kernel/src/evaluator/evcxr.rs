@@ -62,6 +62,10 @@ pub struct EvcxrEvaluator {
     start_up: StartUp,
 }
 
+/// What the prelude panics with where the stop button ends a cell that has no error to return: in a
+/// progress bar's loop, or at a display.
+const INTERRUPTED: &str = "interrupted";
+
 impl EvcxrEvaluator {
     /// An evaluator whose output goes to `io` and whose files are in `folder`.
     ///
@@ -268,7 +272,11 @@ impl EvcxrEvaluator {
                 (Some(message), None) => diagnostics::question_mark(&message),
                 (None, _) => {
                     let report = record.panics.into_iter().last().unwrap_or_default();
-                    diagnostics::panic(&report, &source)
+                    if record.interrupts > 0 && report.message == INTERRUPTED {
+                        diagnostics::stopped(&report, &source)
+                    } else {
+                        diagnostics::panic(&report, &source)
+                    }
                 }
             });
         }
