@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// How long a day is.
 #[derive(Clone, Copy)]
@@ -31,6 +32,10 @@ pub struct Holdings {
 /// One start of one kernel.
 #[derive(Debug)]
 pub struct Stay {
+    /// From the kernel's start until its first cell is answered.
+    pub start: Duration,
+    /// The mean of the cells after it.
+    pub cell: Duration,
     pub early: Holdings,
     pub late: Holdings,
     /// Processes that were still there after the kernel's end, and folders.
@@ -70,17 +75,24 @@ fn live(day: Day) -> Vec<Stay> {
 }
 
 fn stay(cells: usize) -> Stay {
+    let begun = Instant::now();
     let mut client = Client::real();
     let kernel = client.process.id();
+    let mut start = Duration::ZERO;
     let mut early = Holdings::default();
     for n in 0..cells {
         let (cell, status) = CELLS[n % CELLS.len()];
         let transcript = client.run(&cell.replace("{n}", &n.to_string()));
         assert_eq!(transcript.reply["status"], status, "{cell}: {transcript:?}");
+        if n == 0 {
+            start = begun.elapsed();
+        }
         if n + 1 == EARLY {
             early = held_by(kernel);
         }
     }
+    let later_cells = u32::try_from(cells.saturating_sub(1).max(1)).unwrap();
+    let cell = begun.elapsed().saturating_sub(start) / later_cells;
     let late = held_by(kernel);
     let family = family_of(kernel);
     assert!(family.len() > 1, "the kernel has no cell process");
@@ -103,6 +115,8 @@ fn stay(cells: usize) -> Stay {
         .filter(|folder| Path::new(folder).exists())
         .map(|folder| format!("folder {folder}"));
     Stay {
+        start,
+        cell,
         early,
         late,
         left_behind: processes.chain(folders).collect(),
@@ -185,6 +199,10 @@ fn a_short_day_leaves_nothing_behind_and_nothing_grows_with_the_cells() {
     };
     let stays = live_at_once(day);
     for stay in &stays {
+        println!(
+            "first cell after {:?}, then {:?} each",
+            stay.start, stay.cell
+        );
         println!("{stay:?}");
         assert_eq!(stay.left_behind, [""; 0]);
         // Pools of threads may still fill up; something kept per cell would be twice as much.

@@ -14,6 +14,7 @@ mod soak;
 
 use clap::Parser;
 use soak::{Day, Holdings, Stay, live_at_once};
+use std::path::Path;
 use torchbook_kernel::setup::{Cache, Environment};
 
 /// Cells between two restarts of the second part: each kind once, and one more.
@@ -38,7 +39,7 @@ struct Arguments {
 fn main() {
     let arguments = Arguments::parse();
     let kernels = arguments.kernels.max(1);
-    let before = folders();
+    let before = left_behind();
     let long = Day {
         kernels,
         cells: arguments.cells.div_ceil(kernels),
@@ -56,24 +57,29 @@ fn main() {
         restarts.starts
     );
     report(&live_at_once(restarts));
-    let after = folders();
+    let after = left_behind();
     println!(
-        "\nfolders of kernels: {} before, {} after",
+        "\nfolders of kernels that have ended: {} before, {} after",
         before.len(),
         after.len()
     );
+    for folder in after.iter().filter(|folder| !before.contains(folder)) {
+        println!("new: {folder}");
+    }
 }
 
 fn report(stays: &[Stay]) {
     println!(
-        "| stay | MB early | late | open files early | late | threads early | late | left behind |"
+        "| stay | seconds to start | per cell | MB early | late | open files early | late | threads early | late | left behind |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for (number, stay) in (1..).zip(stays) {
         let Stay { early, late, .. } = stay;
         let pair = |of: fn(&Holdings) -> u64| format!("{} | {}", of(early), of(late));
         println!(
-            "| {number} | {} | {} | {} | {} |",
+            "| {number} | {:.1} | {:.2} | {} | {} | {} | {} |",
+            stay.start.as_secs_f64(),
+            stay.cell.as_secs_f64(),
             pair(|held| held.megabytes),
             pair(|held| held.open_files as u64),
             pair(|held| held.threads as u64),
@@ -85,13 +91,18 @@ fn report(stays: &[Stay]) {
     }
 }
 
-/// The folders that kernels have made, and not removed.
-fn folders() -> Vec<String> {
+/// The folders whose kernel has ended without removing them. Other programs' kernels may be running
+/// meanwhile, with the same cache.
+fn left_behind() -> Vec<String> {
     let cache = Cache::of(&Environment::of_process()).unwrap();
     let entries = std::fs::read_dir(cache.root().join("kernels"));
     let entries = entries.into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.path().is_dir());
-    folders
+    entries
+        .filter(|entry| entry.path().is_dir())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| {
+            let process = name.split('-').next().unwrap_or_default();
+            !Path::new("/proc").join(process).exists()
+        })
         .collect()
 }
