@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `homes.rs` | cells run whatever the home, the environment and the network are |
 //! | `commands.rs` | `install`, `doctor`, `config`, `clean` and what the program says about itself |
+//! | `lab.rs` | `torchbook lab` with the real JupyterLab, and without one |
 //! | `wheel.rs` | `pip install` of the wheel, and Jupyter starting what it finds then |
 //! | `licences.rs` | licences of everything that is built, and the versions that are promised |
 
@@ -16,6 +17,7 @@ mod homes;
 #[allow(dead_code)]
 #[path = "../jupyter/mod.rs"]
 mod jupyter;
+mod lab;
 mod licences;
 mod machine;
 mod wheel;
