@@ -161,6 +161,9 @@ impl EvcxrEvaluator {
             .map_err(|error| format!("cannot write the kernel's folder: {error}"))?;
         self.execute_at_start(&mut context, &start_up_cell)
             .map_err(|error| format!("the prelude cannot be used in cells: {error}"))?;
+        self.tools
+            .has_started()
+            .map_err(|error| format!("cannot write the kernel's folder: {error}"))?;
         self.analyst.set_commands(commands(&mut context));
         self.tell_analyst(&context, &start_up_cell, true);
         self.start_up_cell = start_up_cell;

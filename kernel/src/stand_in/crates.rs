@@ -57,7 +57,7 @@ pub fn compile(
         library: &library,
     };
     let compiled = || compiler.compile().map(|output| Answer::from(&output));
-    let result = match FirstCell::of(settings, recording) {
+    let result = match FirstCell::of(tools, settings, recording) {
         Some(first) => first.recall_or(&library, compiled),
         None => compiled(),
     };

@@ -1,12 +1,12 @@
-//! evcxr's own first cell, compiled once for all kernels of a prepared folder.
+//! Cells that no user wrote, compiled once for all kernels of a prepared folder.
 //!
 //! Whenever evcxr starts it evaluates `42`, before it knows any dependency: a try that fails, and one
-//! that does not, a second together. Both are the same each time. [`super::crates`] compiles what is
-//! not kept here.
+//! that does not. Then comes the cell that brings the prelude. All are the same each time.
+//! [`super::crates`] compiles what is not kept here.
 
 use super::answers::{self, Answer};
 use super::recording::Recording;
-use super::tools::Settings;
+use super::tools::{Settings, Tools};
 use crate::evaluator::cell_crate;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -16,21 +16,25 @@ use std::path::{Path, PathBuf};
 /// Why evcxr's first try fails: only the prelude can show a value.
 const EXPECTED_FAILURE: &str = "no method named `evcxr_display` found";
 
-/// The first cell as it stands in evcxr's folder, and where what became of it is kept.
+/// A first cell as it stands in evcxr's folder, and where what became of it is kept.
 pub struct FirstCell<'a> {
     settings: &'a Settings,
     key: String,
 }
 
 impl<'a> FirstCell<'a> {
-    /// None for cells that have dependencies: those are the user's.
-    pub fn of(settings: &'a Settings, recording: &Recording) -> Option<FirstCell<'a>> {
-        if !settings.has_no_dependencies() {
+    /// None once the kernel has started, and where the user's settings bring other crates.
+    pub fn of(
+        tools: &Tools,
+        settings: &'a Settings,
+        recording: &Recording,
+    ) -> Option<FirstCell<'a>> {
+        if !tools.is_starting() || settings.shared_recording().is_none() {
             return None;
         }
         let source = fs::read(settings.evcxr.join("src/lib.rs")).ok()?;
         let kernel = settings.kernel();
-        let command = serde_json::to_string(&(&recording.program, &recording.arguments)).ok()?;
+        let command = serde_json::to_string(recording).ok()?;
         let mut hasher = Sha256::new();
         for part in [
             env!("CARGO_PKG_VERSION").as_bytes(),
@@ -124,7 +128,7 @@ mod tests {
 
     const MANIFEST: &str = "[package]\nname = \"ctx\"\n\n[dependencies]\n";
 
-    /// A kernel's folder beside others, with evcxr's first cell in it.
+    /// A starting kernel's folder beside others, with evcxr's first cell in it.
     fn kernel(machine: &TempDir, name: &str) -> Settings {
         let at = |path: &str| machine.path().join(path);
         let evcxr = at(&format!("kernels/{name}/evcxr"));
@@ -164,7 +168,8 @@ mod tests {
     fn asked(settings: &Settings, compiled: &Answer) -> (Answer, String, bool) {
         let library = settings.evcxr.join("libctx.so");
         let mut was_asked = false;
-        let first = FirstCell::of(settings, &recording(settings)).unwrap();
+        let tools = Tools::create(&settings.kernel().join("tools")).unwrap();
+        let first = FirstCell::of(&tools, settings, &recording(settings)).unwrap();
         let told = first.recall_or(&library, || {
             was_asked = true;
             fs::write(&library, "machine code")?;
@@ -221,8 +226,13 @@ mod tests {
         assert!(asked(&elsewhere, &good).2);
         fs::remove_dir_all(elsewhere.kernel().parent().unwrap()).unwrap();
         let users = kernel(&machine, "3");
+        let tools = Tools::create(&users.kernel().join("tools")).unwrap();
+        assert!(FirstCell::of(&tools, &users, &recording(&users)).is_some());
         let manifest = format!("{MANIFEST}rand = \"0.9\"\n");
         fs::write(users.evcxr.join("Cargo.toml"), manifest).unwrap();
-        assert!(FirstCell::of(&users, &recording(&users)).is_none());
+        assert!(FirstCell::of(&tools, &users, &recording(&users)).is_none());
+        fs::write(users.evcxr.join("Cargo.toml"), MANIFEST).unwrap();
+        tools.has_started().unwrap();
+        assert!(FirstCell::of(&tools, &users, &recording(&users)).is_none());
     }
 }

@@ -86,11 +86,6 @@ impl Settings {
         Some(self.shared_answers.join(name))
     }
 
-    /// Whether evcxr does not know the prelude yet.
-    pub fn has_no_dependencies(&self) -> bool {
-        self.dependencies().is_empty()
-    }
-
     /// Whether the user has left the level of optimisation to the kernel.
     pub fn level_is_by_cell(&self) -> bool {
         let manifest = std::fs::read_to_string(self.evcxr.join("Cargo.toml")).unwrap_or_default();
@@ -123,6 +118,7 @@ impl Tools {
         std::fs::create_dir_all(tools.answers())?;
         std::fs::create_dir_all(tools.empty_sysroot().join("lib/rustlib/src/rust/library"))?;
         crates::create_empty_libraries(&tools.empty_libraries())?;
+        std::fs::write(tools.starting_file(), "")?;
         let program = std::env::current_exe()?;
         for name in NAMES {
             symlink(&program, tools.link(name))?;
@@ -254,6 +250,23 @@ impl Tools {
         // Unreadable or not, it is told once.
         let _ = std::fs::remove_file(self.refusal_file());
         serde_json::from_slice(&text).ok()
+    }
+
+    /// Nothing of the user's has been compiled yet: what is compiled is the same in every kernel.
+    pub fn is_starting(&self) -> bool {
+        self.starting_file().exists()
+    }
+
+    /// From now on, cells are the user's.
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub fn has_started(&self) -> io::Result<()> {
+        std::fs::remove_file(self.starting_file())
+    }
+
+    fn starting_file(&self) -> PathBuf {
+        self.folder.join("starting")
     }
 
     fn allowed_file(&self) -> PathBuf {
