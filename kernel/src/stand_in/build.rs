@@ -57,11 +57,16 @@ fn find(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Recording>
         return None;
     }
     let environment = Environment::of_process();
-    [Some(tools.recording()), settings.shared_recording()]
-        .into_iter()
-        .flatten()
-        .filter_map(|file| Recording::read(&file, settings))
-        .find(|recording| recording.holds(settings, words, &environment))
+    let read = |file: PathBuf| {
+        Recording::read(&file, settings)
+            .filter(|recording| recording.holds(settings, words, &environment))
+    };
+    read(tools.recording()).or_else(|| {
+        let shared = read(settings.shared_recording()?)?;
+        // The prepared folder may be deleted while this kernel runs. Without the file, cargo is asked.
+        let _ = shared.write(&tools.recording(), settings);
+        Some(shared)
+    })
 }
 
 /// Whether a crate in a folder of the user's is among the dependencies.
