@@ -48,6 +48,8 @@ fn a_damaged_or_deleted_prepared_folder_is_made_again() {
     let name = prepared.file_name().unwrap().to_str().unwrap();
     let (dependencies, _) = name.split_once('-').unwrap();
     let relative = prepared.with_file_name(format!("{dependencies}-deletedbytest"));
+    // What a run that failed here has left.
+    let _ = fs::remove_dir_all(&relative);
     fs::rename(&prepared, &relative).unwrap();
     let user = tempfile::tempdir().unwrap();
     fs::create_dir(user.path().join("src")).unwrap();
