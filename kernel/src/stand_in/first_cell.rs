@@ -108,6 +108,8 @@ impl<'a> FirstCell<'a> {
     fn keep_library(&self, library: &Path) -> io::Result<()> {
         let partial = tempfile::NamedTempFile::new_in(&self.settings.shared_answers)?;
         fs::copy(library, partial.path())?;
+        // No kernel could start from one that lost power has cut short.
+        partial.as_file().sync_all()?;
         partial.persist(self.kept_library())?;
         Ok(())
     }
