@@ -26,7 +26,7 @@ struct Workload {
 
 const FOUNDING: &str = "Conv2D::new(64, (5, 5)).strides((2, 2)).into(), BatchNormalization::new().into(), Activation::relu().into(), Flatten::new().into(), Dense::new(128).into(), BatchNormalization::new().into(), Activation::relu().into(),";
 const MLP: &str = "Flatten::new().into(), Dense::new(512).into(), Activation::relu().into(), Dense::new(512).into(), Activation::relu().into(),";
-const DEEP: &str = "Conv2D::new(32, 3).padding(\"same\").into(), Activation::relu().into(), Conv2D::new(32, 3).padding(\"same\").into(), Activation::relu().into(), MaxPooling2D::new(2).into(), Conv2D::new(64, 3).padding(\"same\").into(), Activation::relu().into(), Conv2D::new(64, 3).padding(\"same\").into(), Activation::relu().into(), MaxPooling2D::new(2).into(), Flatten::new().into(), Dense::new(128).into(), Activation::relu().into(),";
+const DEEP: &str = "Conv2D::new(32, 3).padding(\"same\").into(), Activation::relu().into(), Conv2D::new(32, 3).padding(\"same\").into(), Activation::relu().into(), MaxPooling2D::new().pool_size(2).into(), Conv2D::new(64, 3).padding(\"same\").into(), Activation::relu().into(), Conv2D::new(64, 3).padding(\"same\").into(), Activation::relu().into(), MaxPooling2D::new().pool_size(2).into(), Flatten::new().into(), Dense::new(128).into(), Activation::relu().into(),";
 const LSTM: &str = "Reshape::new((28, 28)).into(), LSTM::new(128).into(),";
 
 const WORKLOADS: [Workload; 8] = [
