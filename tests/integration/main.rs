@@ -20,6 +20,7 @@
 //! | `cells_panicked.rs` | what a panic leaves for later cells | real |
 //! | `cells_stopped.rs` | the stop button while cells run, and floods of output | real |
 //! | `kernels_killed.rs` | kernels and clients that are killed | both |
+//! | `notebooks_killed.rs` | `torchbook run` that is killed while it writes | real |
 //! | `dependencies.rs` | `:dep` beside the prelude: what is built, refused and shown | real |
 //! | `dependencies_common.rs` | common crates, crates of the settings, and a prelude built again | real |
 //! | `commands.rs` | evcxr's other commands and `!` lines | real |
@@ -53,6 +54,7 @@ mod full_disk;
 mod fuzz;
 mod hostile;
 mod kernels_killed;
+mod notebooks_killed;
 mod prepared_folder;
 mod requests;
 mod requests_analysis;

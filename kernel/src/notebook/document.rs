@@ -3,17 +3,17 @@
 //! The document stays the JSON it was read as, so unknown metadata, cell ids and key order
 //! survive. (The typed crate `nbformat` drops unknown fields of cells and reorders metadata, so
 //! a re-run would change lines that nobody touched.) How the JSON is spelled is
-//! [`super::layout`]'s; what a kernel's messages become is [`super::outputs`]'s.
+//! [`super::layout`]'s, how the file is replaced [`super::replaced_file`]'s; what a kernel's messages
+//! become is [`super::outputs`]'s.
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
-use tempfile::{Builder, NamedTempFile};
 
 use super::error::Error;
 use super::layout::{Layout, join_lines};
+use super::replaced_file;
 use super::upgrade::Upgrade;
 
 /// A notebook of nbformat 4.5.
@@ -160,18 +160,7 @@ impl Notebook {
 
     /// Writes the notebook; a reader sees the old file or the new one, never a part.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let target = resolve_links(path);
-        let write = || -> io::Result<()> {
-            let mut file = temporary_beside(&target)?;
-            file.write_all(self.to_text().as_bytes())?;
-            if let Ok(metadata) = fs::metadata(&target) {
-                fs::set_permissions(file.path(), metadata.permissions())?;
-            }
-            file.as_file().sync_all()?;
-            file.persist(&target)?;
-            Ok(())
-        };
-        write().map_err(|source| Error::Write {
+        replaced_file::replace(path, self.to_text().as_bytes()).map_err(|source| Error::Write {
             path: path.to_owned(),
             source,
         })
@@ -184,38 +173,10 @@ impl Notebook {
 
 /// Fails early where [`Notebook::write`] would fail after an hour of training.
 pub fn check_writable(path: &Path) -> Result<(), Error> {
-    let target = resolve_links(path);
-    let check = || -> io::Result<()> {
-        if target.exists() {
-            fs::OpenOptions::new().append(true).open(&target)?;
-        }
-        temporary_beside(&target).map(drop)
-    };
-    check().map_err(|source| Error::Write {
+    replaced_file::check_replaceable(path).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })
-}
-
-/// A link stays a link: the file it points to is replaced.
-fn resolve_links(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// In the same folder, since a rename is atomic only within one file system.
-fn temporary_beside(target: &Path) -> io::Result<NamedTempFile> {
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let mut builder = Builder::new();
-    builder.prefix(".torchbook-").suffix(".ipynb.tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // Temporary files are private by default; a new notebook is not (the umask applies).
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod outputs;
 mod process;
 mod progress;
 mod regression;
+mod replaced_file;
 mod report;
 mod run;
 #[cfg(test)]
