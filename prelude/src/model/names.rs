@@ -48,7 +48,7 @@ pub fn clear_session() {
 
 /// As Keras's `to_snake_case`: `Conv2D` becomes `conv2d`, `BatchNormalization`
 /// `batch_normalization`.
-fn snake_case(class: &str) -> String {
+pub(crate) fn snake_case(class: &str) -> String {
     let letters: Vec<char> = class.chars().collect();
     let mut name = String::new();
     for (i, letter) in letters.iter().enumerate() {

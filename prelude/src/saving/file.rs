@@ -12,6 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use super::keras_file;
 use crate::{Error, Result};
 
 /// Names in the metadata.
@@ -144,6 +145,24 @@ fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
     format!("{:08x}", crc.sum())
 }
 
+/// All bytes of a file.
+///
+/// # Errors
+/// [`Error::MissingFile`], [`Error::File`].
+pub(super) fn content(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::MissingFile {
+            path: path.to_owned(),
+            remedy: "check the name, and the folder that the notebook runs in".into(),
+        },
+        _ => Error::File {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        },
+    })
+}
+
 /// A file that was read and found to be whole.
 pub(super) struct TensorFile {
     path: PathBuf,
@@ -156,17 +175,20 @@ impl TensorFile {
     /// # Errors
     /// [`Error::MissingFile`], [`Error::File`], [`Error::WrongFileContent`].
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let content = fs::read(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::MissingFile {
+        TensorFile::parse(path, content(path)?)
+    }
+
+    /// # Errors
+    /// [`Error::WrongFileContent`].
+    pub(super) fn parse(path: &Path, content: Vec<u8>) -> Result<Self> {
+        if keras_file::is_keras(&content) {
+            return Err(Error::WrongFileContent {
                 path: path.to_owned(),
-                remedy: "check the name, and the folder that the notebook runs in".into(),
-            },
-            _ => Error::File {
-                action: "read",
-                path: path.to_owned(),
-                source,
-            },
-        })?;
+                expected: "tensors in the safetensors format".into(),
+                received: "a file of Keras's or another archive".into(),
+                remedy: "build the model in code and call load_weights".into(),
+            });
+        }
         let damaged = |received: String| Error::WrongFileContent {
             path: path.to_owned(),
             expected: "tensors in the safetensors format".into(),

@@ -2,8 +2,8 @@
 //!
 //! Here is what users call. `file.rs` reads and writes tensors with a text beside them,
 //! `architecture.rs` turns models into JSON and back, `training.rs` does so with what `compile`
-//! chose and `fit` left, `torch_names.rs` names weights as PyTorch does, and `config.rs` has
-//! the form of settings.
+//! chose and `fit` left, `torch_names.rs` names weights as PyTorch does, `keras_file.rs` reads weights
+//! that Keras has written, and `config.rs` has the form of settings.
 //!
 //! A model's file is in the safetensors format. Its weights have PyTorch's names and layouts, so
 //! `safetensors.torch.load_file` reads them; the text under `torchbook` in its metadata holds the
@@ -12,6 +12,8 @@
 pub(crate) mod architecture;
 pub(crate) mod config;
 mod file;
+mod hdf5;
+mod keras_file;
 mod torch_names;
 mod training;
 
@@ -25,6 +27,7 @@ use crate::model::network::Network;
 use crate::model::sequential::Sequential;
 use crate::{Error, Result, TensorExt};
 use file::TensorFile;
+use keras_file::KerasFile;
 use torch_names::TorchName;
 
 /// What is written into a file; a later version may write another.
@@ -113,9 +116,26 @@ pub trait Saving: Network {
     /// [`save_weights`](Saving::save_weights) or PyTorch's `safetensors.torch.save_file` has
     /// written. The file's layers must have the names of this model's.
     ///
+    /// Keras's own files are read, too: `.weights.h5` and `.keras`. There the layers may be called
+    /// otherwise, but must be of the same classes in the same order; architecture and state of the
+    /// optimizer are left where they are.
+    ///
     /// # Errors
     /// [`Error::NotBuilt`]; [`Error::WrongFileContent`] if names or shapes differ or the file is
     /// damaged; [`Error::File`]. The model is then as it was.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # use torchbook::*;
+    /// # let mut model = Sequential::new([Input::new(4).into(), Dense::new(1).into()])?;
+    /// // Written in Python by model.save_weights("digits.weights.h5") or model.save("digits.keras").
+    /// model.load_weights("digits.weights.h5")?;
+    /// model.load_weights("digits.keras")?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// Keras 3, `Model.load_weights`.
     fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()>
     where
         Self: Sized,
@@ -127,7 +147,8 @@ pub trait Saving: Network {
     /// model's.
     ///
     /// # Errors
-    /// As [`load_weights`](Saving::load_weights).
+    /// As [`load_weights`](Saving::load_weights); [`Error::InvalidArgument`] for a file of Keras's,
+    /// where layers are told apart by their classes.
     ///
     /// # Example
     /// ```no_run
@@ -142,8 +163,19 @@ pub trait Saving: Network {
         Self: Sized,
     {
         self.check_built("load_weights")?;
-        let file = TensorFile::read(path.as_ref())?;
-        fill(self, &file, names)
+        let path = path.as_ref();
+        let content = file::content(path)?;
+        if !keras_file::is_keras(&content) {
+            return fill(self, &TensorFile::parse(path, content)?, names);
+        }
+        if !names.is_empty() {
+            return Err(Error::InvalidArgument {
+                place: "load_weights_as: names".into(),
+                expected: "none for a file of Keras's, which counts layers by their classes".into(),
+                received: format!("{names:?}"),
+            });
+        }
+        KerasFile::parse(path, content)?.fill(self)
     }
 }
 

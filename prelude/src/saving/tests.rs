@@ -318,28 +318,3 @@ fn code_of_the_users_cannot_be_saved_and_says_what_can() -> Result<()> {
     assert!(matches!(unbuilt.save(&path), Err(Error::NotBuilt { .. })));
     Ok(())
 }
-
-/// The way from a `.keras` file that KERAS.md describes.
-#[test]
-fn weights_of_a_keras_file_compute_what_they_do_in_keras() -> Result<()> {
-    let reference = reference("keras_weights");
-    let mut model = Sequential::new([
-        Input::new((6, 5, 2)).into(),
-        Conv2D::new(3, (3, 2)).into(),
-        BatchNormalization::new().into(),
-        Reshape::new((4, 12)).into(),
-        Bidirectional::new(GRU::new(2)).into(),
-        Dense::new(3).activation("softmax").into(),
-    ])?;
-    let path = testing::reference_path("keras.safetensors");
-    let mut weights = Tensor::read_safetensors(path)?;
-    weights.sort_by(|a, b| a.0.cmp(&b.0));
-    let weights: Vec<Tensor> = weights.into_iter().map(|(_, weight)| weight).collect();
-    model.set_weights(&weights)?;
-    close(
-        &model.predict(&reference.tensor("x"))?,
-        &reference.tensor("y"),
-        1e-5,
-    );
-    Ok(())
-}
