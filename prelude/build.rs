@@ -56,6 +56,7 @@ fn compile_native(libtorch: &Path) {
         // libtorch's headers are not ours to warn about.
         .warnings(false)
         .file("native/torchbook_native.cpp")
+        .file("native/torchbook_device.cpp")
         .compile("torchbook_native");
 }
 

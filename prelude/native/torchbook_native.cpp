@@ -3,37 +3,23 @@
 // Tensors come as tch passes them, pointers to at::Tensor. A function that can fail returns
 // null, or the error's text, which the caller gives back to torchbook_native_free.
 
+#include "guarded.h"
+
 #include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <c10/core/GradMode.h>
-#include <c10/util/Exception.h>
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <malloc.h>
 #include <vector>
 
 namespace {
 
 std::atomic<bool> mkl_has_asked{false};
-
-// No exception may leave an extern "C" function, whatever its type.
-template <typename Body> char *guarded(Body body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const c10::Error &error) {
-    return strdup(error.what_without_backtrace());
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("an exception of unknown type");
-  }
-}
 
 // The fused kernels run over raw memory and check nothing themselves.
 void check_alike(const char *name, const at::Tensor &parameter, const at::Tensor *other) {

@@ -185,6 +185,16 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// There is no such device, or it cannot compute.
+    #[error("{device} cannot be used: {reason}: {remedy}")]
+    DeviceUnavailable {
+        /// As PyTorch writes it, such as `cuda:0`.
+        device: String,
+        /// Why not.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The operating system refused a file.
     #[error("cannot {action} {}: {source}", path.display())]
     File {

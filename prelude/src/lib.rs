@@ -105,7 +105,11 @@ mod training;
 
 // ---- The user's vocabulary, in the order of a notebook. ----
 
-pub use device::{Versions, default_device, versions};
+pub use device::{
+    DeviceMemory, Versions, default_device, device_memory, empty_device_cache,
+    float32_matmul_precision, reset_peak_memory, set_default_device, set_float32_matmul_precision,
+    versions,
+};
 pub use error::{Error, Result};
 pub use random::set_random_seed;
 

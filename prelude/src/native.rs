@@ -1,7 +1,9 @@
-//! The calls of libtorch that tch does not bind, through `native/torchbook_native.cpp`.
+//! The calls of libtorch that tch does not bind, through `native/`.
 //!
-//! Every `unsafe` call into that file is here; the optimizers call [`fused_adam`], `mixed_precision.rs`
-//! [`Autocast`].
+//! Every `unsafe` call into `torchbook_native.cpp` is here; the optimizers call [`fused_adam`],
+//! `mixed_precision.rs` [`Autocast`]. The modules below are the other sides of the other files.
+
+pub(crate) mod device;
 
 use std::ffi::{CStr, c_char};
 
