@@ -99,6 +99,16 @@ impl Reference {
         }
     }
 
+    /// Names of the arrays `{folder}/…`, without the folder, sorted.
+    pub(crate) fn keys_in(&self, folder: &str) -> Vec<&str> {
+        let names = self.0.as_object().into_iter().flatten();
+        let mut keys: Vec<&str> = names
+            .filter_map(|(name, _)| name.strip_prefix(folder)?.strip_prefix('/'))
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+
     /// Arrays `{stem}_0`, `{stem}_1`, … as far as they go.
     pub(crate) fn tensors(&self, stem: &str) -> Vec<Tensor> {
         let names = (0..).map(|i| format!("{stem}_{i}"));

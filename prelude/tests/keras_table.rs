@@ -1,10 +1,12 @@
-//! KERAS.md says what of Keras is there: every public name of Keras has a row, and what a row
-//! names is exported.
+//! KERAS.md says what of Keras is there: every public name of Keras has a row, what a row names is
+//! exported, and arguments of models are there or named as missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+const TRAINER: &str = include_str!("../src/training/trainer.rs");
+const FIT: &str = include_str!("../src/training/fit.rs");
 const TABLE: &str = include_str!("../KERAS.md");
 const EXPORTS: &str = include_str!("../src/lib.rs");
 const KERAS: &str = include_str!("../../tests/reference/keras_api.json");
@@ -66,4 +68,37 @@ fn what_a_row_names_is_exported() {
         }
     }
     assert!(count > 60, "{count} names only");
+}
+
+/// An argument is one here, a call of its own, or named in the row.
+#[test]
+fn arguments_of_models_are_there_or_named() {
+    let keras: BTreeMap<String, Value> = serde_json::from_str(KERAS).expect("JSON");
+    for (method, arguments) in keras["Model arguments"].as_object().expect("methods") {
+        let start = TRAINER.find(&format!("    fn {method}(")).expect(method);
+        let end = TRAINER[start..].find(") ->").expect("a result");
+        let signature = &TRAINER[start..start + end];
+        let row = TABLE
+            .lines()
+            .find(|line| line.starts_with(&format!("| `Model.{method}` |")));
+        let (there, left_out) = row
+            .and_then(|row| row.split_once("; without "))
+            .expect(method);
+        for argument in arguments.as_str().expect("a list").split(", ") {
+            let is_call = match method.as_str() {
+                "fit" => ['(', '<']
+                    .iter()
+                    .any(|end| FIT.contains(&format!("pub fn {argument}{end}"))),
+                "compile" => TRAINER.contains(&format!("fn {argument}(")),
+                _ => false,
+            };
+            let name = format!("`{argument}`");
+            let is_there =
+                is_call || signature.contains(&format!("{argument}: ")) || there.contains(&name);
+            let is_missing = left_out
+                .split(", ")
+                .any(|part| part.trim_end_matches(" |") == name);
+            assert_ne!(is_there, is_missing, "{method}: {argument}");
+        }
+    }
 }

@@ -18,10 +18,10 @@ def classes(module):
     return sorted(name for name, value in vars(module).items() if inspect.isclass(value) and not name.startswith("_"))
 
 
-def arguments(layer):
+def arguments(function):
     """Without those that all layers have."""
     common = {"self", "args", "kwargs", "name", "dtype", "trainable"}
-    return ", ".join(name for name in inspect.signature(layer.__init__).parameters if name not in common)
+    return ", ".join(name for name in inspect.signature(function).parameters if name not in common)
 
 
 def own_names(module):
@@ -32,7 +32,8 @@ def own_names(module):
 content = {
     "made_with": {"keras": importlib.metadata.version("keras")},
     "Layers": own_names(keras.layers),
-    "Layer arguments": {name: arguments(getattr(keras.layers, name)) for name in own_names(keras.layers)},
+    "Layer arguments": {name: arguments(getattr(keras.layers, name).__init__) for name in own_names(keras.layers)},
+    "Model arguments": {name: arguments(getattr(keras.Model, name)) for name in ["compile", "fit", "evaluate", "predict"]},
     "Initializers": own_names(keras.initializers),
     "Regularizers": own_names(keras.regularizers),
     "Activations": sorted(name for name, value in vars(keras.activations).items() if inspect.isfunction(value)),

@@ -50,6 +50,12 @@ pub trait Metric: Send {
         None
     }
 
+    /// Whether it counts samples by their weights, as those of
+    /// [`weighted_metrics`](crate::Trainer::weighted_metrics) do. Others count all samples alike.
+    fn is_weighted(&self) -> bool {
+        false
+    }
+
     /// Begins to measure: at each epoch's start, and for each evaluation.
     fn start(&self) -> Box<dyn MetricState>;
 
@@ -78,6 +84,7 @@ pub trait Metric: Send {
         Named {
             name: name.to_owned(),
             output: self.output().map(str::to_owned),
+            is_weighted: self.is_weighted(),
             metric: Box::new(self),
         }
     }
@@ -92,6 +99,7 @@ pub trait Metric: Send {
         Named {
             name: self.name(),
             output: Some(output.to_owned()),
+            is_weighted: self.is_weighted(),
             metric: Box::new(self),
         }
     }
@@ -118,11 +126,12 @@ pub trait MetricState: Send {
     fn result(&self) -> Result<f64>;
 }
 
-/// A metric under a name of the user's choice, or for one output. Made by [`Metric::named`] and
-/// [`Metric::of_output`].
+/// A metric under a name of the user's choice, for one output, or for samples of different weight.
+/// Made by [`Metric::named`] and [`Metric::of_output`].
 pub struct Named {
     name: String,
     output: Option<String>,
+    is_weighted: bool,
     metric: Box<dyn Metric>,
 }
 
@@ -135,6 +144,10 @@ impl Metric for Named {
         self.output.as_deref()
     }
 
+    fn is_weighted(&self) -> bool {
+        self.is_weighted
+    }
+
     fn start(&self) -> Box<dyn MetricState> {
         self.metric.start()
     }
@@ -145,12 +158,38 @@ impl Metric for Named {
         if let Some(output) = &self.output {
             config["output"] = json!(output);
         }
+        if self.is_weighted {
+            config["weighted"] = json!(true);
+        }
         Ok(config)
     }
 }
 
+impl Named {
+    /// The same metric for one output only.
+    fn for_output(metric: Box<dyn Metric>, output: &str) -> Box<dyn Metric> {
+        Box::new(Named {
+            name: metric.name(),
+            output: Some(output.to_owned()),
+            is_weighted: metric.is_weighted(),
+            metric,
+        })
+    }
+
+    /// The same metric, which counts samples by their weights.
+    pub(crate) fn weighted(metric: Box<dyn Metric>) -> Box<dyn Metric> {
+        Box::new(Named {
+            name: metric.name(),
+            output: metric.output().map(str::to_owned),
+            is_weighted: true,
+            metric,
+        })
+    }
+}
+
 /// What `compile` accepts as metrics: `[Accuracy]`, a tuple of different ones, Keras's names as
-/// text (`["acc"]`), or `()` for none.
+/// text (`["acc"]`), or `()` for none. For single outputs of several, with the output's name before
+/// each: `[("kind", "acc"), ("price", "mae")]`.
 pub trait IntoMetrics {
     /// The metrics themselves.
     ///
@@ -174,6 +213,23 @@ impl<const N: usize> IntoMetrics for [&str; N] {
     }
 }
 
+impl<M: Metric + 'static, const N: usize> IntoMetrics for [(&str, M); N] {
+    fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+        let named = self.into_iter();
+        let named = named.map(|(output, metric)| Named::for_output(Box::new(metric), output));
+        Ok(named.collect())
+    }
+}
+
+impl<const N: usize> IntoMetrics for [(&str, &str); N] {
+    fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+        let named = self.into_iter();
+        named
+            .map(|(output, name)| Ok(Named::for_output(by_name(name)?, output)))
+            .collect()
+    }
+}
+
 impl IntoMetrics for () {
     fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
         Ok(Vec::new())
@@ -193,6 +249,14 @@ macro_rules! tuple_of_metrics {
             fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
                 let ($($metric,)+) = self;
                 Ok(vec![$(Box::new($metric)),+])
+            }
+        }
+
+        impl<$($metric: Metric + 'static),+> IntoMetrics for ($((&str, $metric),)+) {
+            #[expect(non_snake_case, reason = "type parameters name the bindings, too")]
+            fn into_metrics(self) -> Result<Vec<Box<dyn Metric>>> {
+                let ($($metric,)+) = self;
+                Ok(vec![$(Named::for_output(Box::new($metric.1), $metric.0)),+])
             }
         }
     };
@@ -224,11 +288,12 @@ macro_rules! known_metrics {
         pub(crate) fn from_config(config: &Value) -> Result<Box<dyn Metric>> {
             let name = config.get("name").and_then(Value::as_str);
             let output = config.get("output").and_then(Value::as_str).map(str::to_owned);
+            let is_weighted = config["weighted"] == json!(true);
             macro_rules! made {
                 ($class:ident) => {
                     if let Some(metric) = from_class::<$class>(config, stringify!($class))? {
                         return Ok(match name {
-                            Some(name) => Box::new(Named { output, ..metric.named(name) }),
+                            Some(name) => Box::new(Named { output, is_weighted, ..metric.named(name) }),
                             None => Box::new(metric),
                         });
                     }

@@ -78,6 +78,13 @@ impl Batches {
         self
     }
 
+    /// Only so many of the first batches, if there are more.
+    pub(crate) fn first(mut self, batches: usize) -> Self {
+        let rows = i64::try_from(batches).unwrap_or(i64::MAX);
+        self.rows = self.rows.min(rows.saturating_mul(self.batch_size));
+        self
+    }
+
     /// How many batches there are; the last one may be smaller, and is not dropped.
     pub(crate) fn count(&self) -> usize {
         (self.rows as u64).div_ceil(self.batch_size as u64) as usize

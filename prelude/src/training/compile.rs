@@ -1,9 +1,11 @@
 //! What a model learns by, and what it has learned from.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use tch::Tensor;
 
+use super::batches::Batch;
 use super::history::History;
 use crate::losses::{IntoLosses, Loss, Masked, masked_weights};
 use crate::metrics::{IntoMetrics, Metric, MetricState};
@@ -33,13 +35,15 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
+    /// `outputs` are the names of the model's.
     pub(crate) fn new(
         loss: impl IntoLosses,
         optimizer: impl IntoOptimizer,
         metrics: impl IntoMetrics,
+        outputs: &[String],
     ) -> Result<Self> {
         Ok(Compiled {
-            losses: loss.into_losses()?,
+            losses: loss.into_losses(outputs)?,
             optimizer: RefCell::new(optimizer.into_optimizer()?),
             metrics: metrics.into_metrics()?,
         })
@@ -107,30 +111,45 @@ impl Compiled {
         Ok(MeanLoss { total, of_outputs })
     }
 
-    /// All metrics from zero, for each output of a model.
+    /// All metrics from zero, for each output of a model, those that are weighted last. A name that is
+    /// taken is told apart as in Keras: `mae_1`, `weighted_mae`.
     ///
     /// # Errors
     /// [`Error::UnknownName`] if a metric is for an output that the model does not have.
     pub(crate) fn start_metrics(&self, outputs: Vec<String>) -> Result<Measurements> {
         let several = outputs.len() > 1;
-        let mut metrics = Vec::new();
         for name in self.metrics.iter().filter_map(|metric| metric.output()) {
             if !outputs.iter().any(|output| output == name) {
                 let known: Vec<&str> = outputs.iter().map(String::as_str).collect();
                 return Err(Error::unknown_name("output", name, &known));
             }
         }
-        for (output, name) in outputs.iter().enumerate() {
-            let is_meant = |only: &str| only == name;
-            for metric in &self.metrics {
-                if !metric.output().is_none_or(is_meant) {
-                    continue;
+        let mut keys = Keys::default();
+        let mut metrics = Vec::new();
+        for is_weighted in [false, true] {
+            for (output, name) in outputs.iter().enumerate() {
+                let is_meant = |only: &str| only == name;
+                for metric in &self.metrics {
+                    if metric.is_weighted() != is_weighted || !metric.output().is_none_or(is_meant)
+                    {
+                        continue;
+                    }
+                    let key = |metric: String| match several {
+                        true => format!("{name}_{metric}"),
+                        false => metric,
+                    };
+                    let plain = key(metric.name());
+                    let key = match is_weighted && keys.is_taken(&plain) {
+                        true => key(format!("weighted_{}", metric.name())),
+                        false => plain,
+                    };
+                    metrics.push(Measurement {
+                        key: keys.next(key),
+                        output,
+                        is_weighted,
+                        state: metric.start(),
+                    });
                 }
-                let key = match several {
-                    true => format!("{name}_{}", metric.name()),
-                    false => metric.name(),
-                };
-                metrics.push((key, output, metric.start()));
             }
         }
         let loss = |name: String| (format!("{name}_loss"), None);
@@ -145,6 +164,26 @@ impl Compiled {
     }
 }
 
+/// The keys of a history, each of which is given once.
+#[derive(Default)]
+struct Keys(HashMap<String, usize>);
+
+impl Keys {
+    fn is_taken(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The key itself, or with a number behind it.
+    fn next(&mut self, key: String) -> String {
+        let count = self.0.entry(key.clone()).or_default();
+        *count += 1;
+        match *count {
+            1 => key,
+            n => format!("{key}_{}", n - 1),
+        }
+    }
+}
+
 /// What a batch costs.
 pub(crate) struct MeanLoss {
     /// The sum over the outputs, each times its weight, with its graph of gradients.
@@ -153,35 +192,46 @@ pub(crate) struct MeanLoss {
     pub(crate) of_outputs: Vec<Tensor>,
 }
 
+/// A metric in progress.
+struct Measurement {
+    /// In the history.
+    key: String,
+    /// Which of the model's.
+    output: usize,
+    /// Whether samples count by their weights.
+    is_weighted: bool,
+    state: Box<dyn MetricState>,
+}
+
 /// Metrics in progress.
 pub(crate) struct Measurements {
-    /// The key in the history, which output, and the state.
-    metrics: Vec<(String, usize, Box<dyn MetricState>)>,
+    metrics: Vec<Measurement>,
     /// The key in the history and the sum over all samples, for each of several outputs.
     losses: Vec<(String, Option<Tensor>)>,
     samples: i64,
 }
 
 impl Measurements {
-    /// Takes a batch of `length` samples in, with the mean loss of each output.
+    /// Takes a batch in, with the mean loss of each output.
     pub(crate) fn update(
         &mut self,
-        y: &[Tensor],
+        batch: &Batch,
         outputs: &[ModelOutput],
         losses: &[Tensor],
-        length: i64,
     ) -> Result<()> {
-        self.samples += length;
+        self.samples += batch.length;
         for ((_, sum), loss) in self.losses.iter_mut().zip(losses) {
-            let loss = loss.f_mul_scalar(length)?;
+            let loss = loss.f_mul_scalar(batch.length)?;
             *sum = Some(match sum.take() {
                 Some(sum) => sum.f_add(&loss)?,
                 None => loss,
             });
         }
-        for (_, output, state) in &mut self.metrics {
-            if let (Some(y), Some(output)) = (y.get(*output), outputs.get(*output)) {
-                state.update(y, output, None)?;
+        for metric in &mut self.metrics {
+            let weights = batch.weights.as_ref().filter(|_| metric.is_weighted);
+            let (y, output) = (batch.y.get(metric.output), outputs.get(metric.output));
+            if let (Some(y), Some(output)) = (y, output) {
+                metric.state.update(y, output, weights)?;
             }
         }
         Ok(())
@@ -189,9 +239,7 @@ impl Measurements {
 
     /// Keys and values over all batches so far. Reading waits for the device.
     pub(crate) fn results(&self) -> Result<Vec<(String, f64)>> {
-        let result = |(key, _, state): &(String, usize, Box<dyn MetricState>)| {
-            Ok((key.clone(), state.result()?))
-        };
+        let result = |metric: &Measurement| Ok((metric.key.clone(), metric.state.result()?));
         let mean = |(key, sum): &(String, Option<Tensor>)| {
             let sum = sum.as_ref().map_or(Ok(0.0), f64::try_from)?;
             Ok((key.clone(), sum / self.samples.max(1) as f64))

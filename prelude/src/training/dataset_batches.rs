@@ -17,6 +17,8 @@ pub(crate) struct DatasetBatches {
     pub(crate) dataset: Dataset,
     /// How much each class counts, if not all alike.
     pub(crate) classes: Option<Vec<(i64, f64)>>,
+    /// How many batches are used, if not all.
+    pub(crate) steps: Option<usize>,
     pub(crate) device: Device,
     /// Names the caller's argument in errors.
     pub(crate) place: &'static str,
@@ -25,7 +27,8 @@ pub(crate) struct DatasetBatches {
 impl DatasetBatches {
     /// How many batches there are.
     pub(crate) fn count(&self) -> usize {
-        self.dataset.batches()
+        let batches = self.dataset.batches();
+        self.steps.map_or(batches, |steps| steps.min(batches))
     }
 
     /// All batches of the first epoch, in which the order does not matter.
@@ -34,7 +37,8 @@ impl DatasetBatches {
         check: CheckTargets<'a>,
     ) -> Result<impl Iterator<Item = Result<Batch>> + 'a> {
         let epoch = self.dataset.epoch(0)?;
-        Ok(epoch.map(move |batch| self.ready(batch?, check)))
+        let used = epoch.take(self.count());
+        Ok(used.map(move |batch| self.ready(batch?, check)))
     }
 
     /// A batch on the device. What changes a batch may have changed its length, but of all its

@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::batches::Batch;
 use super::compile::Measurements;
 use super::logs::Logs;
 use super::step::Step;
@@ -36,16 +37,15 @@ impl EpochSoFar {
     }
 
     /// Takes a step in; nothing waits for the device.
-    pub(crate) fn add(&mut self, step: &Step, y: &[Tensor], length: i64) -> Result<()> {
+    pub(crate) fn add(&mut self, step: &Step, batch: &Batch) -> Result<()> {
         let done = self.lengths.len() as i64;
         let room = self.losses.size1()?;
         if done == room {
             self.losses = Tensor::f_cat(&[&self.losses, &self.losses.f_zeros_like()?], 0)?;
         }
         self.losses.f_narrow(0, done, 1)?.f_copy_(&step.loss)?;
-        self.metrics
-            .update(y, &step.outputs, &step.losses, length)?;
-        self.lengths.push(length);
+        self.metrics.update(batch, &step.outputs, &step.losses)?;
+        self.lengths.push(batch.length);
         Ok(())
     }
 

@@ -11,13 +11,13 @@ use crate::model::network::Network;
 use crate::{Dataset, Error, Mode, Result, mixed_precision};
 
 /// Means over samples do not depend on it, and larger batches than Keras's 32 are faster.
-const BATCH_SIZE: usize = 256;
+pub(crate) const BATCH_SIZE: usize = 256;
 
 /// Loss and metrics over all samples.
 pub(crate) fn evaluate(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Result<Logs> {
     let compiled = compiled(model, "evaluate")?;
     model.check_built("evaluate")?;
-    let data = evaluation_data(model, compiled, x, y, "evaluate")?;
+    let data = evaluation_data(model, compiled, (x, y), BATCH_SIZE, "evaluate")?;
     measure(model, compiled, &Measured::Arrays(data), |_| ())
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn evaluate(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Resul
 pub(crate) fn evaluate_dataset(model: &dyn Network, dataset: &Dataset) -> Result<Logs> {
     let compiled = compiled(model, "evaluate_dataset")?;
     model.check_built("evaluate_dataset")?;
-    let data = Measured::dataset(model, dataset, "evaluate_dataset")?;
+    let data = Measured::dataset(model, dataset, None, "evaluate_dataset")?;
     measure(model, compiled, &data, |_| ())
 }
 
@@ -46,6 +46,7 @@ pub(crate) fn predict_dataset(model: &dyn Network, dataset: &Dataset) -> Result<
     let data = DatasetBatches {
         dataset: untargeted,
         classes: None,
+        steps: None,
         device: model.device(),
         place: "predict_dataset",
     };
@@ -79,16 +80,18 @@ pub(crate) enum Measured {
 }
 
 impl Measured {
-    /// A dataset that has batches.
+    /// A dataset that has batches, or `steps` of them.
     pub(crate) fn dataset(
         model: &dyn Network,
         dataset: &Dataset,
+        steps: Option<usize>,
         place: &'static str,
     ) -> Result<Self> {
         dataset.check()?;
         Ok(Measured::Dataset(DatasetBatches {
             dataset: dataset.clone(),
             classes: None,
+            steps,
             device: model.device(),
             place,
         }))
@@ -107,11 +110,11 @@ impl Measured {
 pub(crate) fn evaluation_data(
     model: &dyn Network,
     compiled: &Compiled,
-    x: &[Tensor],
-    y: &[Tensor],
+    (x, y): (&[Tensor], &[Tensor]),
+    batch_size: usize,
     place: &str,
 ) -> Result<Batches> {
-    let data = Batches::new(x, y, BATCH_SIZE, model.device(), place)?;
+    let data = Batches::new(x, y, batch_size, model.device(), place)?;
     compiled.check_targets(y, &model.output_shapes(), place)?;
     Ok(data)
 }
@@ -153,7 +156,7 @@ fn measure_batches(
         let inputs = model.checked_inputs(&batch.x)?;
         let outputs = mixed_precision::forward(model, &inputs, Mode::Evaluate)?;
         let mean = compiled.mean_loss(&batch.y, &outputs, batch.weights.as_ref())?;
-        metrics.update(&batch.y, &outputs, &mean.of_outputs, batch.length)?;
+        metrics.update(&batch, &outputs, &mean.of_outputs)?;
         let loss = mean.total.f_mul_scalar(batch.length)?;
         samples += batch.length;
         total = Some(match total {

@@ -176,6 +176,7 @@ mod tests {
         let data = DatasetBatches {
             dataset: seed.map_or(dataset.clone(), |seed| dataset.shuffle(seed)),
             classes: Some(vec![(3, 2.0)]),
+            steps: None,
             device: Device::Cpu,
             place: "test",
         };

@@ -9,7 +9,7 @@ use super::history::History;
 use super::learn;
 use super::progress::Verbosity;
 use super::sources::Learned;
-use super::validation::Validation;
+use super::validation::{Validating, Validation};
 use super::weights::Weighting;
 use crate::model::network::Network;
 use crate::{Dataset, Result};
@@ -21,6 +21,7 @@ pub struct Fit<'a> {
     pub(super) data: Learned,
     pub(super) validation: Validation,
     pub(super) weighting: Weighting,
+    pub(super) validating: Validating,
     pub(super) validation_freq: usize,
     pub(super) epochs: usize,
     pub(super) initial_epoch: usize,
@@ -40,6 +41,7 @@ impl<'a> Fit<'a> {
             data,
             validation: Validation::None,
             weighting: Weighting::default(),
+            validating: Validating::default(),
             validation_freq: 1,
             epochs: 1,
             initial_epoch: 0,
@@ -76,6 +78,21 @@ impl<'a> Fit<'a> {
     /// call.
     pub fn validation_freq(mut self, epochs: usize) -> Self {
         self.validation_freq = epochs;
+        self
+    }
+
+    /// How many batches of the validation data are measured on, always the first ones; without this
+    /// call all of them.
+    pub fn validation_steps(mut self, steps: usize) -> Self {
+        self.validating.steps = Some(steps);
+        self
+    }
+
+    /// Samples per batch of the validation data. Without this call it is `batch_size`, if there are
+    /// [`validation_steps`](Fit::validation_steps), and 256 otherwise: means over all samples do not
+    /// depend on it. A dataset has its own.
+    pub fn validation_batch_size(mut self, batch_size: usize) -> Self {
+        self.validating.batch_size = Some(batch_size);
         self
     }
 

@@ -57,6 +57,8 @@ impl<'a> Learning<'a> {
         for (option, value) in [
             ("validation_freq", Some(fit.validation_freq)),
             ("steps_per_epoch", fit.steps_per_epoch),
+            ("validation_steps", fit.validating.steps),
+            ("validation_batch_size", fit.validating.batch_size),
         ] {
             if value == Some(0) {
                 return Err(Error::InvalidArgument {
@@ -77,7 +79,14 @@ impl<'a> Learning<'a> {
             steps_per_epoch: fit.steps_per_epoch,
             random: fit.shuffle.then(|| RandomState::new(seed)),
         };
-        let (feed, validation) = prepare(model, fit.data, fit.validation, fit.weighting, dealing)?;
+        let (feed, validation) = prepare(
+            model,
+            fit.data,
+            fit.validation,
+            fit.weighting,
+            dealing,
+            fit.validating,
+        )?;
         let outputs = model.output_shapes();
         let steps = Some(feed.steps());
         let variables = model.trainable_variables();
@@ -180,7 +189,7 @@ impl<'a> Learning<'a> {
             self.feed.next(&check)?
         };
         let step = train_on_batch(self.model, compiled, &self.variables, &data)?;
-        so_far.add(&step, &data.y, data.length)?;
+        so_far.add(&step, &data)?;
         self.control.steps_done += 1;
         self.tell(Some(so_far), |callback, training| {
             callback.on_train_batch_end(batch, training)

@@ -23,7 +23,7 @@ pub(super) fn train(model: &mut dyn Network, x: &[Tensor], y: &[Tensor]) -> Resu
     let mut measured = EpochSoFar::new(metrics, 1, Some(1), model.device())?;
     let variables = model.trainable_variables();
     let step = step::train_on_batch(model, compiled, &variables, &batch)?;
-    measured.add(&step, &batch.y, batch.length)?;
+    measured.add(&step, &batch)?;
     let (logs, losses) = measured.read()?;
     measured.check_finite(&losses)?;
     Ok(logs)

@@ -6,7 +6,7 @@ use super::compile::compiled;
 use super::dataset_batches::DatasetBatches;
 use super::evaluate::{Measured, evaluation_data};
 use super::feed::Feed;
-use super::validation::{Rows, Validation};
+use super::validation::{Rows, Validating, Validation};
 use super::weights::Weighting;
 use crate::model::network::Network;
 use crate::random::RandomState;
@@ -51,7 +51,9 @@ pub(super) fn prepare(
     validation: Validation,
     weighting: Weighting,
     dealing: Dealing,
+    validating: Validating,
 ) -> Result<(Feed, Option<Measured>)> {
+    let batch_size = dealing.batch_size;
     let (feed, validation, weights) = match learned {
         Learned::Dataset(dataset) => {
             let classes = weighting.of_dataset()?;
@@ -67,6 +69,7 @@ pub(super) fn prepare(
             let data = DatasetBatches {
                 dataset,
                 classes,
+                steps: None,
                 device: model.device(),
                 place: "fit_dataset",
             };
@@ -91,12 +94,18 @@ pub(super) fn prepare(
     let compiled = compiled(model, "fit")?;
     let measured = match validation {
         Validation::Data((x, y)) => {
-            let data = evaluation_data(model, compiled, &x, &y, "fit: validation_data")?;
-            Some(Measured::Arrays(data.weighted(weights)))
+            let (size, place) = (validating.batch_size_of(batch_size), "fit: validation_data");
+            let data = evaluation_data(model, compiled, (&x, &y), size, place)?;
+            let data = data.weighted(weights);
+            Some(Measured::Arrays(match validating.steps {
+                Some(steps) => data.first(steps),
+                None => data,
+            }))
         }
         Validation::Dataset(dataset) => Some(Measured::dataset(
             model,
             &dataset,
+            validating.steps,
             "fit: validation_dataset",
         )?),
         Validation::None | Validation::Split(_) => None,

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::arrays::Arrays;
-use super::compile::Compiled;
+use super::compile::{Compiled, compiled};
 use super::evaluate;
 use super::fit::Fit;
 use super::history::History;
@@ -12,7 +12,7 @@ use super::lr_find::LrFind;
 use super::on_batch;
 use super::sources::Learned;
 use crate::losses::IntoLosses;
-use crate::metrics::IntoMetrics;
+use crate::metrics::{IntoMetrics, Named};
 use crate::model::network::Network;
 use crate::optimizers::IntoOptimizer;
 use crate::{Dataset, Error, Result};
@@ -24,7 +24,8 @@ use crate::{Dataset, Error, Result};
 pub trait Trainer: Network {
     /// Chooses loss, optimizer and metrics; each as a value or by Keras's name. A model with
     /// several outputs is measured by the sum of their losses: of one that is for all of them, or
-    /// of one for each, in an array or a tuple ([`IntoLosses`]).
+    /// of one for each, in an array or a tuple, in the outputs' order or with their names
+    /// ([`IntoLosses`]).
     ///
     /// Weights stay as they are; the optimizer begins anew.
     ///
@@ -49,8 +50,41 @@ pub trait Trainer: Network {
     where
         Self: Sized,
     {
-        let compiled = Compiled::new(loss, optimizer, metrics)?;
+        let compiled = Compiled::new(loss, optimizer, metrics, &self.output_names())?;
         self.training_mut().compiled = Some(compiled);
+        Ok(())
+    }
+
+    /// Chooses metrics in which samples count by their weights, those of `sample_weight` or
+    /// `class_weight`: Keras's `compile(…, weighted_metrics=…)`. Where the key of a metric is taken
+    /// by one of `compile`'s, `weighted_` is put before its name.
+    ///
+    /// # Errors
+    /// [`Error::NotCompiled`], [`Error::UnknownName`].
+    ///
+    /// # Example
+    /// ```
+    /// use torchbook::*;
+    ///
+    /// let mut model = Sequential::new([Input::new(2).into(), Dense::new(2).into(), Activation::softmax().into()])?;
+    /// model.compile("sparse_categorical_crossentropy", "adam", ["acc"])?;
+    /// model.weighted_metrics(["acc"])?;
+    /// let x = Tensor::rand([100, 2], (Kind::Float, Device::Cpu));
+    /// let y = x.argmax(1, false);
+    /// let history = model.fit(&x, &y).class_weight([(1, 5.0)]).run()?;
+    /// assert_eq!(history.keys(), ["acc", "loss", "weighted_acc"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn weighted_metrics(&mut self, metrics: impl IntoMetrics) -> Result<()>
+    where
+        Self: Sized,
+    {
+        let metrics = metrics.into_metrics()?.into_iter().map(Named::weighted);
+        compiled(self, "weighted_metrics")?;
+        if let Some(compiled) = &mut self.training_mut().compiled {
+            compiled.metrics.retain(|metric| !metric.is_weighted());
+            compiled.metrics.extend(metrics);
+        }
         Ok(())
     }
 
@@ -288,7 +322,7 @@ pub trait Trainer: Network {
     where
         Self: Sized,
     {
-        let compiled = super::compile::compiled(self, "learning_rate")?;
+        let compiled = compiled(self, "learning_rate")?;
         Ok(compiled.optimizer.borrow().learning_rate())
     }
 
@@ -300,7 +334,7 @@ pub trait Trainer: Network {
     where
         Self: Sized,
     {
-        let compiled = super::compile::compiled(self, "set_learning_rate")?;
+        let compiled = compiled(self, "set_learning_rate")?;
         let mut optimizer = compiled.optimizer.borrow_mut();
         optimizer.set_learning_rate(learning_rate)
     }

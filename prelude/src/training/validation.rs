@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use super::evaluate::BATCH_SIZE;
 use crate::{Dataset, Error, Result};
 
 /// What is measured on after an epoch.
@@ -11,6 +12,26 @@ pub(super) enum Validation {
     Dataset(Dataset),
     /// This share of the samples, from the end.
     Split(f64),
+}
+
+/// How it is measured.
+#[derive(Default)]
+pub(super) struct Validating {
+    /// How many batches, if not all.
+    pub(super) steps: Option<usize>,
+    pub(super) batch_size: Option<usize>,
+}
+
+impl Validating {
+    /// Keras's is that of learning unless it is set. Where all samples are measured a larger one gives
+    /// the same means sooner.
+    pub(super) fn batch_size_of(&self, of_learning: usize) -> usize {
+        match (self.batch_size, self.steps) {
+            (Some(size), _) => size,
+            (None, Some(_)) => of_learning,
+            (None, None) => BATCH_SIZE,
+        }
+    }
 }
 
 /// Samples and targets, one array for each input and output.

@@ -1,10 +1,12 @@
 //! Learning: one step against Keras's, overfitting, modes, repeatability; what is refused is in
-//! `refusals.rs`, datasets in `dataset.rs`, masks in `masks.rs`, several outputs in `of_outputs.rs`. Interrupts are in tests/child_interface.rs, where no
+//! `refusals.rs`, datasets in `dataset.rs`, masks in `masks.rs`, several outputs in `of_outputs.rs`, numbers of Keras for further
+//! options in `options.rs`. Interrupts are in tests/child_interface.rs, where no
 //! other test takes them up.
 
 mod dataset;
 mod masks;
 mod of_outputs;
+mod options;
 mod refusals;
 
 use super::*;
