@@ -183,6 +183,24 @@ macro_rules! default_if_nothing_is_required {
 }
 pub(crate) use default_if_nothing_is_required;
 
+/// Both forward passes of a layer whose `activation` is applied to what `$computed` gives.
+macro_rules! activated {
+    ($computed:ident) => {
+        fn forward(&self, input: &tch::Tensor, _mode: $crate::Mode) -> $crate::Result<tch::Tensor> {
+            self.activation.apply(&self.$computed(input)?)
+        }
+
+        fn forward_to_logits(
+            &self,
+            input: &tch::Tensor,
+            _mode: $crate::Mode,
+        ) -> $crate::Result<$crate::model::layers::ModelOutput> {
+            self.activation.apply_to_logits(self.$computed(input)?)
+        }
+    };
+}
+pub(crate) use activated;
+
 /// The part of `impl Layer` that a declared layer owes to its declaration.
 macro_rules! declared {
     ($layer:ident) => {

@@ -2,10 +2,10 @@
 
 use tch::{Device, Tensor};
 
-use super::declare::{declared, layer};
-use super::{Layer, ModelOutput, built, check_channels, check_last_axis, check_positive};
+use super::declare::{activated, declared, layer};
+use super::{Layer, built, check_channels, check_last_axis, check_positive};
 use crate::model::weight::{AxisOrder, Weight};
-use crate::{Error, Mode, Result, Shape};
+use crate::{Error, Result, Shape};
 
 layer! {
     /// Fully connected layer: `output = activation(input · kernel + bias)`.
@@ -51,6 +51,7 @@ impl Dense {
 
 impl Layer for Dense {
     declared!(Dense);
+    activated!(linear);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         check_positive("Dense", "units", &[self.units])?;
@@ -74,20 +75,12 @@ impl Layer for Dense {
         let features = input.last().copied().unwrap_or(1);
         self.build_kernel_and_bias((features, self.units), AxisOrder::Same, self.units, device)
     }
-
-    fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.activation.apply(&self.linear(input)?)
-    }
-
-    fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
-        self.activation.apply_to_logits(self.linear(input)?)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TensorExt;
+    use crate::{Mode, TensorExt};
     use tch::Kind;
 
     #[test]

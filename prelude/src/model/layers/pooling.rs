@@ -3,8 +3,8 @@
 use tch::{Kind, Tensor};
 
 use super::convolution::{
-    Window, channels_last, channels_second, check_image_padding, image_shape, padded, sample_shape,
-    sequence_shape,
+    Window, channels_last, channels_second, check_image_padding, image_shape, padded,
+    positions_in_image, sample_shape, sequence_shape,
 };
 use super::declare::{declared, layer};
 use super::{Layer, ModelOutput, Padding, Pair, only_input};
@@ -85,12 +85,7 @@ macro_rules! pooling {
 
             fn output_shape(&self, input: &Shape) -> Result<Shape> {
                 const CLASS: &str = stringify!($images);
-                check_image_padding(CLASS, self.padding)?;
-                let [row, column] = self.windows();
-                row.check(CLASS)?;
-                column.check(CLASS)?;
-                let [rows, columns, channels] = image_shape(CLASS, input)?;
-                Ok((row.positions(CLASS, rows)?, column.positions(CLASS, columns)?, channels).into())
+                Ok(positions_in_image(CLASS, &self.windows(), input)?.into())
             }
 
             fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {

@@ -4,10 +4,10 @@ use tch::{Device, Tensor};
 
 use super::conv2d::check_groups;
 use super::{Padding, Window, sample_shape, sequence_shape};
-use crate::model::layers::declare::{declared, layer};
-use crate::model::layers::{Layer, ModelOutput, built, check_channels, check_positive};
+use crate::model::layers::declare::{activated, declared, layer};
+use crate::model::layers::{Layer, built, check_channels, check_positive};
 use crate::model::weight::{AxisOrder, Weight};
-use crate::{Mode, Result, Shape};
+use crate::{Result, Shape};
 
 layer! {
     /// Convolution over sequences: each of `filters` outputs is a weighted sum over a window that
@@ -85,6 +85,7 @@ impl Conv1D {
 
 impl Layer for Conv1D {
     declared!(Conv1D);
+    activated!(convolve);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         check_positive("Conv1D", "filters, groups", &[self.filters, self.groups])?;
@@ -99,13 +100,5 @@ impl Layer for Conv1D {
         let [_, channels] = sequence_shape("Conv1D", input)?;
         let kernel = (self.kernel_size, channels / self.groups, self.filters);
         self.build_kernel_and_bias(kernel, AxisOrder::Convolution, self.filters, device)
-    }
-
-    fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.activation.apply(&self.convolve(input)?)
-    }
-
-    fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
-        self.activation.apply_to_logits(self.convolve(input)?)
     }
 }

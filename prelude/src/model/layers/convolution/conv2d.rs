@@ -2,11 +2,11 @@
 
 use tch::{Device, Tensor};
 
-use super::{Padding, Window, check_image_padding, convolve, image_shape, sample_shape};
-use crate::model::layers::declare::{declared, layer};
-use crate::model::layers::{Layer, ModelOutput, Pair, built, check_channels, check_positive};
+use super::{Padding, Window, built_for_image, convolve, image_shape, positions_in_image};
+use crate::model::layers::declare::{activated, declared, layer};
+use crate::model::layers::{Layer, Pair, built, check_channels, check_positive};
 use crate::model::weight::{AxisOrder, Weight};
-use crate::{Error, Mode, Result, Shape};
+use crate::{Error, Result, Shape};
 
 layer! {
     /// Convolution over images: each of `filters` outputs is a weighted sum over a window that slides
@@ -63,9 +63,7 @@ impl Conv2D {
 
     fn convolve(&self, input: &Tensor) -> Result<Tensor> {
         let kernel = built("Conv2D", &self.kernel)?;
-        let sample = sample_shape(input);
-        image_shape("Conv2D", &sample)?;
-        check_channels("Conv2D", &sample, self.channels())?;
+        built_for_image("Conv2D", input, self.channels())?;
         let bias = self.bias.as_ref().map(Weight::tensor);
         convolve(input, kernel, bias, &self.windows(), self.groups)
     }
@@ -73,18 +71,13 @@ impl Conv2D {
 
 impl Layer for Conv2D {
     declared!(Conv2D);
+    activated!(convolve);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         check_positive("Conv2D", "filters, groups", &[self.filters, self.groups])?;
-        check_image_padding("Conv2D", self.padding)?;
-        let [row, column] = self.windows();
-        row.check("Conv2D")?;
-        column.check("Conv2D")?;
-        let [rows, columns, channels] = image_shape("Conv2D", input)?;
+        let [rows, columns, channels] = positions_in_image("Conv2D", &self.windows(), input)?;
         check_channels("Conv2D", input, self.channels())?;
         check_groups("Conv2D", self.groups, channels, self.filters)?;
-        let rows = row.positions("Conv2D", rows)?;
-        let columns = column.positions("Conv2D", columns)?;
         Ok((rows, columns, self.filters).into())
     }
 
@@ -93,14 +86,6 @@ impl Layer for Conv2D {
         let Pair { rows, columns } = self.kernel_size;
         let kernel = (rows, columns, channels / self.groups, self.filters);
         self.build_kernel_and_bias(kernel, AxisOrder::Convolution, self.filters, device)
-    }
-
-    fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.activation.apply(&self.convolve(input)?)
-    }
-
-    fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
-        self.activation.apply_to_logits(self.convolve(input)?)
     }
 }
 
@@ -119,7 +104,7 @@ pub(super) fn check_groups(class: &str, groups: i64, channels: i64, filters: i64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Padding, TensorExt};
+    use crate::{Mode, Padding, TensorExt};
     use tch::Kind;
 
     #[test]

@@ -3,12 +3,12 @@
 use tch::{Device, Tensor};
 
 use super::{
-    Padding, channels_last, channels_second, check_image_padding, image_shape, sample_shape,
+    Padding, built_for_image, channels_last, channels_second, check_image_padding, image_shape,
 };
-use crate::model::layers::declare::{declared, layer};
-use crate::model::layers::{Layer, ModelOutput, Pair, built, check_channels, check_positive};
+use crate::model::layers::declare::{activated, declared, layer};
+use crate::model::layers::{Layer, Pair, built, check_channels, check_positive};
 use crate::model::weight::{AxisOrder, Weight};
-use crate::{Error, Mode, Result, Shape};
+use crate::{Error, Result, Shape};
 
 layer! {
     /// Transposed convolution: each input pixel adds its value times the kernel to a window of the
@@ -88,9 +88,7 @@ impl Conv2DTranspose {
 
     fn convolve(&self, input: &Tensor) -> Result<Tensor> {
         let kernel = built("Conv2DTranspose", &self.kernel)?;
-        let sample = sample_shape(input);
-        let [rows, columns, _] = image_shape("Conv2DTranspose", &sample)?;
-        check_channels("Conv2DTranspose", &sample, self.channels())?;
+        let [rows, columns, _] = built_for_image("Conv2DTranspose", input, self.channels())?;
         let strides = [self.strides.rows, self.strides.columns];
         let mut output = channels_second(input)?.f_conv_transpose2d(
             kernel,
@@ -125,6 +123,7 @@ impl Conv2DTranspose {
 
 impl Layer for Conv2DTranspose {
     declared!(Conv2DTranspose);
+    activated!(convolve);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         let numbers = [
@@ -156,13 +155,5 @@ impl Layer for Conv2DTranspose {
         // Keras: (rows, columns, out, in); libtorch: (in, out, rows, columns).
         let kernel = (rows, columns, self.filters, channels);
         self.build_kernel_and_bias(kernel, AxisOrder::Convolution, self.filters, device)
-    }
-
-    fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.activation.apply(&self.convolve(input)?)
-    }
-
-    fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
-        self.activation.apply_to_logits(self.convolve(input)?)
     }
 }

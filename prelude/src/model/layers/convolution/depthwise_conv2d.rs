@@ -2,15 +2,13 @@
 
 use tch::{Device, Tensor};
 
-use super::{Padding, Window, check_image_padding, convolve, image_shape, sample_shape};
+use super::{Padding, Window, built_for_image, convolve, image_shape, positions_in_image};
 use crate::initializers::Initializer;
-use crate::model::layers::declare::{declared, layer};
-use crate::model::layers::{
-    Function, Layer, ModelOutput, Pair, built, check_channels, check_positive,
-};
+use crate::model::layers::declare::{activated, declared, layer};
+use crate::model::layers::{Function, Layer, Pair, built, check_channels, check_positive};
 use crate::model::weight::Weight;
 use crate::regularizers::Regularizer;
-use crate::{Mode, Result, Shape};
+use crate::{Result, Shape};
 
 layer! {
     /// Convolution over images in which each channel has windows of its own, `depth_multiplier` of
@@ -85,9 +83,7 @@ impl DepthwiseConv2D {
 
     fn convolve(&self, input: &Tensor) -> Result<Tensor> {
         let kernel = built("DepthwiseConv2D", &self.kernel)?;
-        let sample = sample_shape(input);
-        let [_, _, channels] = image_shape("DepthwiseConv2D", &sample)?;
-        check_channels("DepthwiseConv2D", &sample, self.channels())?;
+        let [_, _, channels] = built_for_image("DepthwiseConv2D", input, self.channels())?;
         let bias = self.bias.as_ref().map(Weight::tensor);
         convolve(input, &grouped(kernel)?, bias, &self.windows(), channels)
     }
@@ -95,20 +91,13 @@ impl DepthwiseConv2D {
 
 impl Layer for DepthwiseConv2D {
     declared!(DepthwiseConv2D);
+    activated!(convolve);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         const CLASS: &str = "DepthwiseConv2D";
         check_positive(CLASS, "depth_multiplier", &[self.depth_multiplier])?;
-        check_image_padding(CLASS, self.padding)?;
-        let [row, column] = self.windows();
-        row.check(CLASS)?;
-        column.check(CLASS)?;
-        let [rows, columns, channels] = image_shape(CLASS, input)?;
+        let [rows, columns, channels] = positions_in_image(CLASS, &self.windows(), input)?;
         check_channels(CLASS, input, self.channels())?;
-        let (rows, columns) = (
-            row.positions(CLASS, rows)?,
-            column.positions(CLASS, columns)?,
-        );
         Ok((rows, columns, channels * self.depth_multiplier).into())
     }
 
@@ -124,13 +113,5 @@ impl Layer for DepthwiseConv2D {
             self.bias = Some(bias.regularized(self.bias_regularizer));
         }
         Ok(())
-    }
-
-    fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.activation.apply(&self.convolve(input)?)
-    }
-
-    fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
-        self.activation.apply_to_logits(self.convolve(input)?)
     }
 }

@@ -201,6 +201,36 @@ pub(crate) fn convolve(
     channels_last(&image.f_conv2d(kernel, bias, strides, zeros, dilation, groups)?)
 }
 
+/// How many rows and columns of positions two windows have in images of shape `input`, and the
+/// images' channels.
+///
+/// # Errors
+/// What is wrong with the windows, and if they do not fit in.
+pub(crate) fn positions_in_image(
+    class: &str,
+    windows: &[Window; 2],
+    input: &Shape,
+) -> Result<[i64; 3]> {
+    let [row, column] = windows;
+    check_image_padding(class, row.padding)?;
+    row.check(class)?;
+    column.check(class)?;
+    let [rows, columns, channels] = image_shape(class, input)?;
+    let (rows, columns) = (
+        row.positions(class, rows)?,
+        column.positions(class, columns)?,
+    );
+    Ok([rows, columns, channels])
+}
+
+/// Rows, columns and channels of a batch for a layer that was built for `channels`.
+fn built_for_image(class: &str, batch: &Tensor, channels: Option<i64>) -> Result<[i64; 3]> {
+    let sample = sample_shape(batch);
+    let shape = image_shape(class, &sample)?;
+    super::check_channels(class, &sample, channels)?;
+    Ok(shape)
+}
+
 /// Refuses causal padding where there is no order in time.
 pub(crate) fn check_image_padding(class: &str, padding: Padding) -> Result<()> {
     match padding {

@@ -3,15 +3,13 @@
 use tch::{Device, Tensor};
 
 use super::depthwise_conv2d::grouped;
-use super::{Padding, Window, check_image_padding, convolve, image_shape, sample_shape};
+use super::{Padding, Window, built_for_image, convolve, image_shape, positions_in_image};
 use crate::initializers::Initializer;
-use crate::model::layers::declare::{declared, layer};
-use crate::model::layers::{
-    Function, Layer, ModelOutput, Pair, built, check_channels, check_positive,
-};
+use crate::model::layers::declare::{activated, declared, layer};
+use crate::model::layers::{Function, Layer, Pair, built, check_channels, check_positive};
 use crate::model::weight::{AxisOrder, Weight};
 use crate::regularizers::Regularizer;
-use crate::{Mode, Result, Shape};
+use crate::{Result, Shape};
 
 layer! {
     /// Depthwise convolution followed by one across the channels with a window of 1.
@@ -80,9 +78,7 @@ impl SeparableConv2D {
     fn convolve(&self, input: &Tensor) -> Result<Tensor> {
         let depthwise = built("SeparableConv2D", &self.depthwise_kernel)?;
         let pointwise = built("SeparableConv2D", &self.pointwise_kernel)?;
-        let sample = sample_shape(input);
-        let [_, _, channels] = image_shape("SeparableConv2D", &sample)?;
-        check_channels("SeparableConv2D", &sample, self.channels())?;
+        let [_, _, channels] = built_for_image("SeparableConv2D", input, self.channels())?;
         let each = convolve(input, &grouped(depthwise)?, None, &self.windows(), channels)?;
         let across = Window::of_image(1.into(), 1.into(), 1.into(), Padding::Valid);
         let bias = self.bias.as_ref().map(Weight::tensor);
@@ -92,6 +88,7 @@ impl SeparableConv2D {
 
 impl Layer for SeparableConv2D {
     declared!(SeparableConv2D);
+    activated!(convolve);
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         const CLASS: &str = "SeparableConv2D";
@@ -100,16 +97,8 @@ impl Layer for SeparableConv2D {
             "filters, depth_multiplier",
             &[self.filters, self.depth_multiplier],
         )?;
-        check_image_padding(CLASS, self.padding)?;
-        let [row, column] = self.windows();
-        row.check(CLASS)?;
-        column.check(CLASS)?;
-        let [rows, columns, _] = image_shape(CLASS, input)?;
+        let [rows, columns, _] = positions_in_image(CLASS, &self.windows(), input)?;
         check_channels(CLASS, input, self.channels())?;
-        let (rows, columns) = (
-            row.positions(CLASS, rows)?,
-            column.positions(CLASS, columns)?,
-        );
         Ok((rows, columns, self.filters).into())
     }
 
@@ -138,13 +127,5 @@ impl Layer for SeparableConv2D {
             self.bias = Some(bias.regularized(self.bias_regularizer));
         }
         Ok(())
-    }
-
-    fn forward(&self, input: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.activation.apply(&self.convolve(input)?)
-    }
-
-    fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
-        self.activation.apply_to_logits(self.convolve(input)?)
     }
 }

@@ -140,6 +140,18 @@ macro_rules! cell_fields {
             }
         }
 
+        fn kernel(&self) -> Result<&Tensor> {
+            built(Self::CLASS, &self.kernel)
+        }
+
+        fn recurrent_kernel(&self) -> Result<&Tensor> {
+            built(Self::CLASS, &self.recurrent_kernel)
+        }
+
+        fn bias(&self) -> Option<&Tensor> {
+            self.bias.as_ref().map(Weight::tensor)
+        }
+
         fn channels(&self) -> Option<i64> {
             Some(self.kernel.as_ref()?.tensor().size()[0])
         }

@@ -51,7 +51,7 @@ impl GRU {
 
     /// The bias of the inputs (0) or of the carried state (1).
     fn bias_of(&self, part: i64) -> Result<Option<Tensor>> {
-        let Some(bias) = self.bias.as_ref().map(Weight::tensor) else {
+        let Some(bias) = self.bias() else {
             return Ok(None);
         };
         match (self.reset_after, part) {
@@ -69,15 +69,11 @@ impl Cell for GRU {
     cell_fields!();
 
     fn project(&self, inputs: &Tensor) -> Result<Tensor> {
-        linear(
-            inputs,
-            built(Self::CLASS, &self.kernel)?,
-            self.bias_of(0)?.as_ref(),
-        )
+        linear(inputs, self.kernel()?, self.bias_of(0)?.as_ref())
     }
 
     fn step(&self, input: &Tensor, carried: &Tensor, state: &[Tensor]) -> Result<Vec<Tensor>> {
-        let recurrent = built(Self::CLASS, &self.recurrent_kernel)?;
+        let recurrent = self.recurrent_kernel()?;
         let units = self.units;
         let gate = |x: &Tensor, index: i64| x.f_narrow(1, index * units, units);
         let open = |index: i64, inner: &Tensor| {
@@ -113,13 +109,13 @@ impl Cell for GRU {
             let gate = |index: i64| weight.f_narrow(-1, index * self.units, self.units);
             Ok(Tensor::f_cat(&[gate(1)?, gate(0)?, gate(2)?], -1)?)
         };
-        let biases = match self.bias.as_ref().map(Weight::tensor) {
+        let biases = match self.bias() {
             Some(bias) => Some(in_order(bias)?),
             None => None,
         };
         let parameters = torch_parameters(
-            &in_order(built(Self::CLASS, &self.kernel)?)?,
-            &in_order(built(Self::CLASS, &self.recurrent_kernel)?)?,
+            &in_order(self.kernel()?)?,
+            &in_order(self.recurrent_kernel()?)?,
             biases
                 .as_ref()
                 .map(|both| Ok([both.f_select(0, 0)?, both.f_select(0, 1)?])),

@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 
 use super::declaration::{cell_fields, recurrent_layer};
-use super::{Cell, Options, Walked, linear, output_shapes, run, torch_parameters, with_layer_axis};
+use super::{Cell, Options, Walked, output_shapes, parameters_with_one_bias, run, with_layer_axis};
 use crate::initializers::Initializer;
 use crate::model::layers::convolution::sequence_shape;
 use crate::model::layers::declare::{declared, layer};
@@ -79,16 +79,8 @@ impl Cell for LSTM {
 
     cell_fields!();
 
-    fn project(&self, inputs: &Tensor) -> Result<Tensor> {
-        linear(
-            inputs,
-            built(Self::CLASS, &self.kernel)?,
-            self.bias.as_ref().map(Weight::tensor),
-        )
-    }
-
     fn step(&self, input: &Tensor, carried: &Tensor, state: &[Tensor]) -> Result<Vec<Tensor>> {
-        let gates = input.f_addmm(carried, built(Self::CLASS, &self.recurrent_kernel)?)?;
+        let gates = input.f_addmm(carried, self.recurrent_kernel()?)?;
         let gate = |index: i64| gates.f_narrow(1, index * self.units, self.units);
         let open = |index: i64| self.recurrent_activation.apply(&gate(index)?);
         let candidate = self.activation.apply(&gate(2)?)?;
@@ -105,15 +97,10 @@ impl Cell for LSTM {
         if (self.activation, self.recurrent_activation) != (Function::Tanh, Function::Sigmoid) {
             return Ok(None);
         }
-        // libtorch's gates come in the same order. It has two biases, of which Keras has the sum.
-        let bias = self.bias.as_ref().map(Weight::tensor);
-        let parameters = torch_parameters(
-            built(Self::CLASS, &self.kernel)?,
-            built(Self::CLASS, &self.recurrent_kernel)?,
-            bias.map(|bias| Ok([bias.shallow_clone(), bias.f_zeros_like()?])),
-        )?;
+        // libtorch's gates come in the same order.
+        let parameters = parameters_with_one_bias(self)?;
         let state: Vec<Tensor> = with_layer_axis(state)?;
-        let biased = bias.is_some();
+        let biased = self.bias.is_some();
         let (outputs, hidden, memory) =
             sequence.f_lstm(&state, &parameters, biased, 1, 0.0, true, false, true)?;
         Ok(Some(Walked {

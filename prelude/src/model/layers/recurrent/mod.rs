@@ -29,8 +29,16 @@ trait Cell {
     /// How many channels it was built for, if it was built.
     fn channels(&self) -> Option<i64>;
 
+    fn kernel(&self) -> Result<&Tensor>;
+
+    fn recurrent_kernel(&self) -> Result<&Tensor>;
+
+    fn bias(&self) -> Option<&Tensor>;
+
     /// What the inputs of all steps add to the gates: `(batch, steps, gates · units)`.
-    fn project(&self, inputs: &Tensor) -> Result<Tensor>;
+    fn project(&self, inputs: &Tensor) -> Result<Tensor> {
+        linear(inputs, self.kernel()?, self.bias())
+    }
 
     /// The state after one more step, from one step's projected input and the state before it.
     /// `carried` is the first part of the state, with dropout in training.
@@ -243,6 +251,13 @@ fn torch_parameters(
     ];
     let biases = biases.transpose()?.into_iter().flatten();
     Ok(kernels.into_iter().chain(biases).collect())
+}
+
+/// [`torch_parameters`] of a cell with one bias: libtorch has two, of which Keras has the sum.
+fn parameters_with_one_bias<C: Cell>(cell: &C) -> Result<Vec<Tensor>> {
+    let biases = cell.bias();
+    let biases = biases.map(|bias| Ok([bias.shallow_clone(), bias.f_zeros_like()?]));
+    torch_parameters(cell.kernel()?, cell.recurrent_kernel()?, biases)
 }
 
 /// States as libtorch's functions take them, which may have several layers: `(1, batch, units)`.

@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 
 use super::declaration::{cell_fields, recurrent_layer};
-use super::{Cell, Options, Walked, linear, output_shapes, run, torch_parameters, with_layer_axis};
+use super::{Cell, Options, Walked, output_shapes, parameters_with_one_bias, run, with_layer_axis};
 use crate::initializers::Initializer;
 use crate::model::layers::convolution::sequence_shape;
 use crate::model::layers::declare::{declared, layer};
@@ -49,36 +49,21 @@ impl Cell for SimpleRNN {
 
     cell_fields!();
 
-    fn project(&self, inputs: &Tensor) -> Result<Tensor> {
-        linear(
-            inputs,
-            built(Self::CLASS, &self.kernel)?,
-            self.bias.as_ref().map(Weight::tensor),
-        )
-    }
-
     fn step(&self, input: &Tensor, carried: &Tensor, _state: &[Tensor]) -> Result<Vec<Tensor>> {
-        let recurrent = built(Self::CLASS, &self.recurrent_kernel)?;
-        Ok(vec![
-            self.activation.apply(&input.f_addmm(carried, recurrent)?)?,
-        ])
+        let state = input.f_addmm(carried, self.recurrent_kernel()?)?;
+        Ok(vec![self.activation.apply(&state)?])
     }
 
     fn at_once(&self, sequence: &Tensor, state: &[Tensor]) -> Result<Option<Walked>> {
         if ![Function::Tanh, Function::Relu].contains(&self.activation) {
             return Ok(None);
         }
-        let bias = self.bias.as_ref().map(Weight::tensor);
-        let parameters = torch_parameters(
-            built(Self::CLASS, &self.kernel)?,
-            built(Self::CLASS, &self.recurrent_kernel)?,
-            bias.map(|bias| Ok([bias.shallow_clone(), bias.f_zeros_like()?])),
-        )?;
+        let parameters = parameters_with_one_bias(self)?;
         let state = with_layer_axis(state)?;
         let hidden = state
             .first()
             .ok_or_else(|| wrong_count(Self::CLASS, "a state", 0))?;
-        let biased = bias.is_some();
+        let biased = self.bias.is_some();
         let (outputs, hidden) = match self.activation {
             Function::Relu => {
                 sequence.f_rnn_relu(hidden, &parameters, biased, 1, 0.0, true, false, true)?
