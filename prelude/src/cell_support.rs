@@ -11,9 +11,18 @@ use std::error::Error as StdError;
 use std::fmt::Debug;
 
 use crate::display::frames::Frame;
+pub use crate::display::printing::{OwnCode, printed};
 use crate::display::{Rich, RichDisplay};
 use crate::question_mark;
 pub use crate::torch_state::TorchState;
+
+/// What cells have in the place of std's macros, imported by name: any glob with them would be ambiguous.
+pub mod printing {
+    pub use crate::{
+        eprint_in_cell as eprint, eprintln_in_cell as eprintln, print_in_cell as print,
+        println_in_cell as println,
+    };
+}
 
 /// The value of a cell's last expression.
 pub struct Value<'a, T: ?Sized>(&'a T);

@@ -104,20 +104,20 @@ fn predictions_bars_and_loops_of_ones_own_stop_with_their_variables() {
     assert_eq!(client.run(MODEL).reply["status"], "ok");
     client.run("let mut steps = 0;");
     let safe_points = [
-        // Nothing but `predict` looks at the button in this loop, nor but the step in the next.
-        "loop { cnn.predict(&x)?; println!(\"on the way\"); }",
-        "for _ in progress(0..1_000_000_000u64) { println!(\"on the way\"); }",
+        // Nothing but `predict` looks at the button in this loop: std's own macro does not.
+        "loop { cnn.predict(&x)?; std::println!(\"on the way\"); }",
+        "for _ in progress(0..1_000_000_000u64) { std::println!(\"on the way\"); }",
         "let weight = Tensor::from_slice(&[1.0f32]).set_requires_grad(true);
          let mut sgd = SGD::new().learning_rate(0.1);
          loop {
              let loss = (&weight * &weight).sum(Kind::Float);
              let gradients = Tensor::run_backward(&[loss], &[&weight], false, false);
              sgd.apply(std::slice::from_ref(&weight), &gradients)?;
-             println!(\"on the way\");
+             std::println!(\"on the way\");
          }",
-        "loop { cnn.train_on_batch(&x, &y)?; steps += 1; println!(\"on the way\"); }",
-        "loop { for batch in Dataset::new(&x, &y)?.batch(8).epoch(0)? { batch?; println!(\"on the way\"); } }",
-        "loop { println!(\"on the way\"); display(&Rich::text(\"shown\")); }",
+        "loop { cnn.train_on_batch(&x, &y)?; steps += 1; std::println!(\"on the way\"); }",
+        "loop { for batch in Dataset::new(&x, &y)?.batch(8).epoch(0)? { batch?; std::println!(\"on the way\"); } }",
+        "loop { std::println!(\"on the way\"); display(&Rich::text(\"shown\")); }",
     ];
     for code in safe_points {
         let stopped = stopped_after(&mut client, code, "on the way");
@@ -130,6 +130,70 @@ fn predictions_bars_and_loops_of_ones_own_stop_with_their_variables() {
         check_value(&mut client, "cnn.predict(&x)?.size()[0]", "64");
     }
     check_value(&mut client, "steps > 0", "true");
+    assert!(client.shut_down().success());
+}
+
+#[test]
+fn what_a_cell_prints_is_a_safe_point() {
+    let _alone = alone();
+    let mut client = Client::real();
+    assert_eq!(client.run(MODEL).reply["status"], "ok");
+    let stopped = stopped_after(
+        &mut client,
+        "loop { println!(\"on the way\"); }",
+        "on the way",
+    );
+    assert_eq!(stopped.reply["ename"], "Interrupted", "{stopped:?}");
+    // The same at a known place.
+    client
+        .run("unsafe extern \"C\" { safe fn raise(signal: i32) -> i32; }\nfn stop() { raise(2); }");
+    client.run("fn tell(n: i32) { println!(\"{n} told\"); }");
+    for prints in [
+        "println!(\"{kept}\")",
+        "print!(\"x\")",
+        "eprintln!()",
+        "eprint!(\"{}\", 1)",
+    ] {
+        let stopped = client.run(&format!("stop();\n{prints};\nstd::println!(\"never\");"));
+        // The kernel has not pressed the button, and does not call it `Interrupted`.
+        assert_eq!(
+            stopped.reply["evalue"], "interrupted",
+            "{prints}: {stopped:?}"
+        );
+        let traceback = stopped.reply["traceback"].to_string();
+        assert!(
+            traceback.contains(&prints.replace('"', "\\\"")),
+            "{prints}: {traceback}"
+        );
+        assert!(
+            !shown(&stopped).iter().any(|line| line.contains("never")),
+            "{stopped:?}"
+        );
+        check_value(&mut client, "kept", "41");
+    }
+    let told = client.run("stop();\ntell(1);");
+    assert_eq!(told.reply["evalue"], "interrupted", "{told:?}");
+    // It would end that thread alone.
+    let elsewhere = "stop();
+        std::thread::spawn(|| println!(\"in a thread\")).join().is_ok()";
+    check_value(&mut client, elsewhere, "true");
+    // It would end the process.
+    client.run("struct Parting; impl Drop for Parting { fn drop(&mut self) { stop(); println!(\"parting\"); } }");
+    let panicked = client.run("let _parting = Parting;\npanic!(\"on purpose\");");
+    assert_eq!(panicked.reply["evalue"], "on purpose", "{panicked:?}");
+    client.run("let replaced = Parting;");
+    check_value(&mut client, "let replaced = 7;\nreplaced", "7");
+    // `fit` has better ones.
+    let fit =
+        "let tell = LambdaCallback::new().on_epoch_end(|_, _, _| { stop(); println!(\"told\"); });
+        cnn.fit(&x, &y).batch_size(32).epochs(3).verbose(0).callback(tell).run()?;";
+    let stopped = client.run(fit);
+    let evalue = stopped.reply["evalue"].as_str().unwrap();
+    assert!(
+        evalue.starts_with("fit: interrupted in epoch 2 of 3 after batch 0 of 2"),
+        "{evalue}"
+    );
+    check_value(&mut client, "kept", "41");
     assert!(client.shut_down().success());
 }
 

@@ -41,6 +41,7 @@ const CATCHES: [&str; 2] = [
 ];
 const CELL_FUNCTION: &str = "fn run_user_code_";
 const STATE_KEPT: &str = "let evcxr_torch_state = torchbook::cell_support::TorchState::now(); ";
+const OWN_CODE: &str = " let _evcxr_own_code = torchbook::cell_support::OwnCode::begin();";
 const CAUGHT: &str = "println!(\"EVCXR_PANIC_NOTIFICATION\");";
 const CAUGHT_STATE_RESTORED: &str =
     "evcxr_torch_state.restore(); println!(\"EVCXR_PANIC_NOTIFICATION\");";
@@ -80,19 +81,23 @@ fn show_in_second_try(source: &mut String) {
     }
 }
 
-/// What a panic leaves of libtorch's settings is undone, where evcxr catches it.
+/// What a panic leaves of libtorch's settings is undone, where evcxr catches it; and only where it does may
+/// the stop button make one of what the cell prints.
 fn keep_torch_state(source: &mut String) {
     let Some(cell) = source.rfind(CELL_FUNCTION) else {
         return;
     };
     // Before the user's code and behind it.
-    let first = CATCHES.iter().filter_map(|text| source[cell..].find(text));
-    if let Some(catch) = first.min()
+    let found = |text: &&str| Some((cell + source[cell..].find(*text)?, text.len()));
+    let first = CATCHES.iter().filter_map(found).min();
+    if let Some((catch, length)) = first
         && let Some(caught) = source.rfind(CAUGHT)
-        && caught > cell + catch
+        && caught > catch
     {
         source.replace_range(caught..caught + CAUGHT.len(), CAUGHT_STATE_RESTORED);
-        source.insert_str(cell + catch, STATE_KEPT);
+        // Before the newline: no line moves.
+        source.insert_str(catch + length - 1, OWN_CODE);
+        source.insert_str(catch, STATE_KEPT);
     }
 }
 
@@ -163,8 +168,9 @@ mod tests {
             let source =
                 format!("fn run_user_code_1() {{\n{catch}{user}\n}}) {{\n    {CAUGHT}\n}}\n");
             let improved = improve(&source);
+            let catch = catch.trim_end();
             assert!(
-                improved.contains(&format!("{{\n{STATE_KEPT}{catch}{user}\n")),
+                improved.contains(&format!("{{\n{STATE_KEPT}{catch}{OWN_CODE}\n{user}\n")),
                 "{improved}"
             );
             assert!(

@@ -179,6 +179,10 @@ impl Prepared {
         lines.push(format!(":opt {}", level.unwrap_or(LEVEL_BY_CELL)));
         lines.push(format!(":dep {}", self.dependency()));
         lines.push("use torchbook::*;".into());
+        // The prelude's, with safe points: a glob would be ambiguous beside std's.
+        lines.push(
+            "use torchbook::cell_support::printing::{eprint, eprintln, print, println};".into(),
+        );
         lines.join("\n")
     }
 

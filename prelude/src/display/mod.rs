@@ -9,6 +9,7 @@ pub(crate) mod flush;
 pub(crate) mod frames;
 pub(crate) mod input;
 pub(crate) mod media;
+pub(crate) mod printing;
 pub(crate) mod rich_display;
 
 mod debug_form;

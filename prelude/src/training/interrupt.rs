@@ -1,8 +1,9 @@
 //! The stop button: a flag that the SIGINT handler sets and that safe points read.
 //!
 //! Safe points are between two batches of `fit`, `evaluate` and `predict`, before a step of an
-//! optimizer in a loop of one's own, between batches, files and lines that are read, in displays, and in calls
-//! that wait for the user. Installing the handler and clearing the flag at a cell's start is `child.rs`.
+//! optimizer in a loop of one's own, between batches, files and lines that are read, in displays, behind what a
+//! cell prints with `println!` and its relatives, and in calls that wait for the user. Code that reaches none of
+//! them is ended only by the second press, with its process: [`check`] makes one anywhere. Installing the handler and clearing the flag at a cell's start is `child.rs`.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,8 +17,15 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 static SAFE_POINTS_LEFT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// No place is a safe point for now.
-    static IS_UNBROKEN: Cell<bool> = const { Cell::new(false) };
+    static ALLOWED: Cell<Allowed> = const { Cell::new(Allowed::AllButPrinting) };
+}
+
+/// Which places are safe points for now.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Allowed {
+    All,
+    AllButPrinting,
+    None,
 }
 
 /// Whether the user has asked to stop and no safe point has taken it up yet.
@@ -48,7 +56,7 @@ pub fn check() -> Result<()> {
 /// Presses the stop button in this cell once so many safe points have been passed: the next one
 /// takes it up. So a notebook can show an interrupt although nobody is there to stop it.
 ///
-/// Safe points are each batch of `fit`, `evaluate` and `predict`, each step of an optimizer in a loop of
+/// What counts: each batch of `fit`, `evaluate` and `predict`, each step of an optimizer in a loop of
 /// one's own, each turn of a [`progress`](crate::progress) loop, each [`check`], and each display.
 ///
 /// # Example
@@ -68,32 +76,65 @@ pub fn simulate_after(safe_points: usize) {
 
 /// Whether a request was there; it is taken up, so that code which handles it can go on.
 pub(crate) fn take() -> bool {
-    if IS_UNBROKEN.get() {
+    if ALLOWED.get() == Allowed::None {
         return false;
     }
     let count_down = |left: usize| left.checked_sub(1);
     if SAFE_POINTS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down) == Ok(1) {
         request();
     }
+    take_request()
+}
+
+fn take_request() -> bool {
     requested() && REQUESTED.swap(false, Ordering::Relaxed)
 }
 
-/// While it lives, this thread has no safe points: a request waits for the next one after it.
+/// [`check`] behind what a cell has printed. [`simulate_after`] does not count it: how often something is
+/// printed says nothing of how far the work has come.
+pub(crate) fn check_printing() -> Result<()> {
+    match ALLOWED.get() == Allowed::All && take_request() {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
+    }
+}
+
+/// While it lives, this thread has no safe points, or fewer: a request waits for the next one.
 pub(crate) struct Unbroken {
-    was_unbroken: bool,
+    before: Allowed,
 }
 
 impl Unbroken {
-    pub(crate) fn begin() -> Self {
+    /// All are, what is printed included.
+    pub(crate) fn by_nothing() -> Self {
         Unbroken {
-            was_unbroken: IS_UNBROKEN.replace(true),
+            before: ALLOWED.replace(Allowed::All),
         }
+    }
+
+    /// No place is a safe point.
+    pub(crate) fn begin() -> Self {
+        Unbroken::with(Allowed::None)
+    }
+
+    /// What is printed is no safe point: the code around it has some that keep more.
+    pub(crate) fn by_printing() -> Self {
+        Unbroken::with(Allowed::AllButPrinting)
+    }
+
+    fn with(allowed: Allowed) -> Self {
+        let before = ALLOWED.get();
+        // What the code around does not allow stays so.
+        if allowed > before {
+            ALLOWED.set(allowed);
+        }
+        Unbroken { before }
     }
 }
 
 impl Drop for Unbroken {
     fn drop(&mut self) {
-        IS_UNBROKEN.set(self.was_unbroken);
+        ALLOWED.set(self.before);
     }
 }
 

@@ -114,6 +114,8 @@ impl<'a> Learning<'a> {
     }
 
     fn run(&mut self) -> Result<()> {
+        // Callbacks, layers and losses of the user's may print.
+        let _unbroken = interrupt::Unbroken::by_printing();
         self.tell(None, |callback, training| callback.on_train_begin(training))?;
         // A callback may have restored an earlier training.
         let initial_epoch = self.control.initial_epoch;
