@@ -45,6 +45,9 @@ fn the_preludes_tests_and_doc_tests_pass() {
         .current_dir(workspace)
         .env("CARGO_TARGET_DIR", &target)
         .env("RUSTFLAGS", RUSTFLAGS)
+        // libtorch's generator of random numbers is the process's: a test that seeds it failed now
+        // and then beside one that draws. One after the other takes hardly longer.
+        .env("RUST_TEST_THREADS", "1")
         .env("TORCHBOOK_MNIST_DIR", mnist)
         .envs(
             prepared
