@@ -5,9 +5,12 @@ import os
 import random
 import signal
 import struct
+import tempfile
 import zlib
+from pathlib import Path
 
 import psutil
+from jupyter_client.manager import KernelManager
 from jupyter_client.session import Session
 
 from kernel import Client, kernel_process, wait_for_the_end
@@ -189,6 +192,23 @@ def test_a_client_that_comes_back_finds_its_cell_still_running(manager):
         published = returned.published(running)
         assert [m["msg_type"] for m in published] == ["error", "status"]
         assert returned.run("before").result == "42"
+
+
+def test_a_kernel_is_reached_over_unix_sockets_and_removes_them():
+    # Colab starts kernels that way. Not `tmp_path`: the path of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "kernel.json")
+        manager = KernelManager(kernel_name="torchbook", transport="ipc", connection_file=str(file))
+        manager.start_kernel(cwd=folder)
+        try:
+            with Client(manager) as client:
+                outcome = client.outcome(client.execute('println!("printed"); 6 * 7'))
+                assert outcome.text() == "printed\n"
+                (result,) = outcome.content("execute_result")
+                assert result["data"]["text/plain"] == "42"
+        finally:
+            manager.shutdown_kernel()
+        assert list(Path(folder).iterdir()) == []
 
 
 def test_a_kernel_that_is_told_to_end_leaves_nothing_behind(start_kernel):
