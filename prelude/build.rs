@@ -55,8 +55,9 @@ fn compile_native(libtorch: &Path) {
         .include(include)
         // libtorch's headers are not ours to warn about.
         .warnings(false)
-        .file("native/torchbook_native.cpp")
-        .file("native/torchbook_device.cpp")
+        // Its loops would be slow in an unoptimised build, too, and there is nothing to debug them with.
+        .opt_level(3)
+        .files(["torchbook_native", "torchbook_device", "batch_norm"].map(|name| format!("native/{name}.cpp")))
         .compile("torchbook_native");
 }
 

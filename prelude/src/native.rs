@@ -1,8 +1,10 @@
-//! The calls of libtorch that tch does not bind, through `native/`.
+//! The calls of libtorch that tch does not bind, and loops that are faster than its own, through the
+//! C++ of `native/`.
 //!
 //! Every `unsafe` call into `torchbook_native.cpp` is here; the optimizers call [`fused_adam`],
 //! `mixed_precision.rs` [`Autocast`]. The modules below are the other sides of the other files.
 
+pub(crate) mod batch_norm;
 pub(crate) mod device;
 
 use std::ffi::{CStr, c_char};

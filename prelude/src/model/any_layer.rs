@@ -221,6 +221,33 @@ impl AnyLayer {
         Ok(outputs)
     }
 
+    /// What `next` computes of this layer's output, where both can be had in one pass; `None`, and
+    /// nothing has happened, where they cannot, or where somebody watches what lies between.
+    pub(crate) fn forward_through(
+        &self,
+        next: &AnyLayer,
+        input: &Tensor,
+        mode: Mode,
+    ) -> Result<Option<Tensor>> {
+        let function = match &*next.lock() {
+            Placed {
+                watched: Some(_), ..
+            } => None,
+            placed => placed.layer.as_function(),
+        };
+        match (function, &*self.lock()) {
+            (
+                Some(function),
+                Placed {
+                    watched: None,
+                    layer,
+                    ..
+                },
+            ) => layer.forward_through(input, function, mode),
+            _ => Ok(None),
+        }
+    }
+
     /// What the layer computes while `compute` runs a model that it is in, final activation
     /// included; of its last call, if there are several, and nothing if there is none.
     pub(crate) fn outputs_during(

@@ -254,9 +254,19 @@ impl Network for Sequential {
         let mask = masks.first().and_then(Option::as_ref);
         let mut output =
             ModelOutput::of_values(input.shallow_clone()).masked(mask.map(Tensor::shallow_clone));
-        for layer in &self.layers {
+        let mut layers = self.layers.iter().peekable();
+        while let Some(layer) = layers.next() {
             let masks = [output.mask.take()];
-            let outputs = layer.forward_masked(&[output.activated()?], &masks, mode)?;
+            let input = output.activated()?;
+            if let ([None], Some(next)) = (&masks, layers.peek())
+                && let Some(values) = layer.forward_through(next, &input, mode)?
+            {
+                // The activation layer's work is done, too.
+                layers.next();
+                output = ModelOutput::of_values(values);
+                continue;
+            }
+            let outputs = layer.forward_masked(&[input], &masks, mode)?;
             output = only_output(&self.name, outputs)?;
         }
         Ok(vec![output])

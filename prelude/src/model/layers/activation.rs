@@ -174,6 +174,10 @@ impl Layer for Activation {
     fn forward_to_logits(&self, input: &Tensor, _mode: Mode) -> Result<ModelOutput> {
         self.activation.apply_to_logits(input.shallow_clone())
     }
+
+    fn as_function(&self) -> Option<Function> {
+        Some(self.activation)
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::activation::Function;
 use super::convolution::sample_shape;
 use super::declare::{declared, layer};
 use super::{Layer, ModelOutput, axis_index, built, check_channels, check_last_axis, only_input};
 use crate::initializers::Initializer;
 use crate::losses::EPSILON;
 use crate::model::weight::Weight;
+use crate::native::batch_norm::BatchNorm;
 use crate::regularizers::Regularizer;
 use crate::{Error, Mode, Result, Shape};
 
@@ -106,6 +108,80 @@ impl BatchNormalization {
     }
 }
 
+impl BatchNormalization {
+    /// A frozen layer is one that evaluates, as in Keras.
+    fn mode(&self, mode: Mode) -> Mode {
+        match self.common.trainable {
+            true => mode,
+            false => Mode::Evaluate,
+        }
+    }
+
+    /// The output of `activation` on the layer's output in one operation, where there is one.
+    fn at_once(&self, input: &Tensor, mode: Mode, activation: Function) -> Result<Option<Tensor>> {
+        let relu = match activation {
+            Function::Linear => false,
+            Function::Relu => true,
+            _ => return Ok(None),
+        };
+        let moving_mean = built("BatchNormalization", &self.moving_mean)?;
+        let last = axis_index("BatchNormalization", self.axis, input.dim())? + 1 == input.dim();
+        if !last || input.size().last() != moving_mean.size().first() {
+            return Ok(None);
+        }
+        let layer = BatchNorm {
+            gamma: self.gamma.as_ref().map(Weight::tensor),
+            beta: self.beta.as_ref().map(Weight::tensor),
+            moving_mean,
+            moving_variance: built("BatchNormalization", &self.moving_variance)?,
+            momentum: self.momentum,
+            epsilon: self.epsilon,
+            relu,
+        };
+        layer.forward(input, self.mode(mode))
+    }
+
+    fn by_libtorch(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let moving_mean = built("BatchNormalization", &self.moving_mean)?;
+        let moving_variance = built("BatchNormalization", &self.moving_variance)?;
+        let gamma = self.gamma.as_ref().map(Weight::tensor);
+        let beta = self.beta.as_ref().map(Weight::tensor);
+        // (batch, …, channels) -> (batch, channels, …), as a view.
+        let channels_second = input.f_movedim_int(self.axis, 1)?;
+        check_last_axis(
+            "BatchNormalization",
+            &channels_second.f_movedim_int(1, -1)?,
+            moving_mean.size()[0],
+        )?;
+        let output = match self.mode(mode) {
+            Mode::Train => {
+                let (output, mean, inverse_deviation) = channels_second.f_native_batch_norm(
+                    gamma,
+                    beta,
+                    None::<&Tensor>,
+                    None::<&Tensor>,
+                    true,
+                    0.0,
+                    self.epsilon,
+                )?;
+                self.follow(&mean, &inverse_deviation)?;
+                output
+            }
+            Mode::Evaluate => channels_second.f_batch_norm(
+                gamma,
+                beta,
+                Some(moving_mean),
+                Some(moving_variance),
+                false,
+                0.0,
+                self.epsilon,
+                true,
+            )?,
+        };
+        Ok(output.f_movedim_int(1, self.axis)?)
+    }
+}
+
 impl Layer for BatchNormalization {
     declared!(BatchNormalization);
 
@@ -175,44 +251,19 @@ impl Layer for BatchNormalization {
     }
 
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let moving_mean = built("BatchNormalization", &self.moving_mean)?;
-        let moving_variance = built("BatchNormalization", &self.moving_variance)?;
-        let gamma = self.gamma.as_ref().map(Weight::tensor);
-        let beta = self.beta.as_ref().map(Weight::tensor);
-        // (batch, …, channels) -> (batch, channels, …), as a view.
-        let channels_second = input.f_movedim_int(self.axis, 1)?;
-        check_last_axis(
-            "BatchNormalization",
-            &channels_second.f_movedim_int(1, -1)?,
-            moving_mean.size()[0],
-        )?;
-        let output = match mode {
-            // A frozen layer is one that evaluates, as in Keras.
-            Mode::Train if self.common.trainable => {
-                let (output, mean, inverse_deviation) = channels_second.f_native_batch_norm(
-                    gamma,
-                    beta,
-                    None::<&Tensor>,
-                    None::<&Tensor>,
-                    true,
-                    0.0,
-                    self.epsilon,
-                )?;
-                self.follow(&mean, &inverse_deviation)?;
-                output
-            }
-            _ => channels_second.f_batch_norm(
-                gamma,
-                beta,
-                Some(moving_mean),
-                Some(moving_variance),
-                false,
-                0.0,
-                self.epsilon,
-                true,
-            )?,
-        };
-        Ok(output.f_movedim_int(1, self.axis)?)
+        match self.at_once(input, mode, Function::Linear)? {
+            Some(output) => Ok(output),
+            None => self.by_libtorch(input, mode),
+        }
+    }
+
+    fn forward_through(
+        &self,
+        input: &Tensor,
+        activation: Function,
+        mode: Mode,
+    ) -> Result<Option<Tensor>> {
+        self.at_once(input, mode, activation)
     }
 }
 

@@ -212,6 +212,28 @@ pub trait Layer: Send {
         false
     }
 
+    /// The function that the layer applies to each element, if that is all it does.
+    #[doc(hidden)]
+    fn as_function(&self) -> Option<Function> {
+        None
+    }
+
+    /// `activation` of the layer's output, where both can be had in one pass; `None`, and nothing
+    /// has happened, where they cannot.
+    ///
+    /// # Errors
+    /// As `forward`.
+    #[doc(hidden)]
+    fn forward_through(
+        &self,
+        input: &Tensor,
+        activation: Function,
+        mode: Mode,
+    ) -> Result<Option<Tensor>> {
+        let _ = (input, activation, mode);
+        Ok(None)
+    }
+
     /// Puts the layer behind `inputs` in a graph that becomes a [`Model`](crate::Model), and builds
     /// it.
     ///
