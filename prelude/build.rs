@@ -57,7 +57,15 @@ fn compile_native(libtorch: &Path) {
         .warnings(false)
         // Its loops would be slow in an unoptimised build, too, and there is nothing to debug them with.
         .opt_level(3)
-        .files(["torchbook_native", "torchbook_device", "batch_norm"].map(|name| format!("native/{name}.cpp")))
+        .files(
+            [
+                "torchbook_native",
+                "torchbook_device",
+                "batch_norm",
+                "convolution",
+            ]
+            .map(|name| format!("native/{name}.cpp")),
+        )
         .compile("torchbook_native");
 }
 

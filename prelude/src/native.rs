@@ -5,6 +5,7 @@
 //! `mixed_precision.rs` [`Autocast`]. The modules below are the other sides of the other files.
 
 pub(crate) mod batch_norm;
+pub(crate) mod convolution;
 pub(crate) mod device;
 
 use std::ffi::{CStr, c_char};

@@ -12,6 +12,7 @@ use tch::Tensor;
 
 use super::Pair;
 use super::arguments::named_choices;
+use crate::native::convolution as native;
 use crate::{Error, Result, Shape, TensorExt};
 
 named_choices! {
@@ -198,6 +199,12 @@ pub(crate) fn convolve(
     let [rows, columns] = windows;
     let strides = [rows.stride, columns.stride];
     let dilation = [rows.dilation, columns.dilation];
+    if (groups, dilation) == (1, [1, 1])
+        && let Some(output) =
+            native::convolution(&channels_last(&image)?, kernel, bias, strides, zeros)?
+    {
+        return Ok(output);
+    }
     channels_last(&image.f_conv2d(kernel, bias, strides, zeros, dilation, groups)?)
 }
 
