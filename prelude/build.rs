@@ -19,6 +19,7 @@ const EXPORTED: &str = "{ global: at_*; atc_*; atg_*; atm_*; ato_*; ats_*; get_a
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    println!("cargo:rustc-check-cfg=cfg(cuda_graphs)");
     let out_dir =
         PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));
     let version_script = out_dir.join("exported.ld");
@@ -37,10 +38,12 @@ fn main() {
     // without it CUDA is reported as unavailable.
     println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
     println!("cargo:rustc-link-arg=-ltorch_cpu");
+    compile_native(&libtorch);
     if libtorch.join("libtorch_cuda.so").exists() {
         println!("cargo:rustc-link-arg=-ltorch_cuda");
+        println!("cargo:rustc-link-arg=-lc10_cuda");
+        compile_cuda(&libtorch);
     }
-    compile_native(&libtorch);
     let version = libtorch_version(&libtorch).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo:rustc-env=TORCHBOOK_LIBTORCH_VERSION={version}");
 }
@@ -48,25 +51,60 @@ fn main() {
 /// What tch does not bind, against the headers that torch-sys was compiled with.
 fn compile_native(libtorch: &Path) {
     println!("cargo:rerun-if-changed=native");
-    let include = libtorch.with_file_name("include");
-    cc::Build::new()
-        .cpp(true)
-        .std("c++17")
-        .include(include)
-        // libtorch's headers are not ours to warn about.
-        .warnings(false)
-        // Its loops would be slow in an unoptimised build, too, and there is nothing to debug them with.
-        .opt_level(3)
+    native_build(libtorch)
         .files(
             [
                 "torchbook_native",
                 "torchbook_device",
                 "batch_norm",
                 "convolution",
+                "recorded_adam",
             ]
             .map(|name| format!("native/{name}.cpp")),
         )
         .compile("torchbook_native");
+}
+
+/// What needs CUDA itself: graphs. Without CUDA's headers the prelude does without.
+fn compile_cuda(libtorch: &Path) {
+    println!("cargo:rerun-if-env-changed=CUDA_HOME");
+    let packages = libtorch.parent().and_then(Path::parent);
+    let beside = ["nvidia/cu13/include", "nvidia/cuda_runtime/include"];
+    let folders: Vec<PathBuf> = packages
+        .into_iter()
+        .flat_map(|packages| beside.map(|folder| packages.join(folder)))
+        .chain(env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("include")))
+        .chain([PathBuf::from("/usr/local/cuda/include")])
+        .filter(|folder| folder.exists())
+        .collect();
+    // The second is a package of its own since CUDA 13, which PyTorch does not ask for.
+    for header in ["cuda_runtime_api.h", "crt/host_config.h"] {
+        if !folders.iter().any(|folder| folder.join(header).exists()) {
+            println!(
+                "cargo:warning=built without CUDA graphs: {header} is not there; `pip install nvidia-cuda-crt` \
+                 beside libtorch, or set CUDA_HOME"
+            );
+            return;
+        }
+    }
+    native_build(libtorch)
+        .includes(folders)
+        .file("native/torchbook_cuda.cpp")
+        .compile("torchbook_cuda");
+    println!("cargo:rustc-cfg=cuda_graphs");
+}
+
+fn native_build(libtorch: &Path) -> cc::Build {
+    let mut build = cc::Build::new();
+    build
+        .cpp(true)
+        .std("c++17")
+        .include(libtorch.with_file_name("include"))
+        // libtorch's headers are not ours to warn about.
+        .warnings(false)
+        // Its loops would be slow in an unoptimised build, too, and there is nothing to debug them with.
+        .opt_level(3);
+    build
 }
 
 /// The version that libtorch's header states, such as `2.11.0`; `None` if the header says none.

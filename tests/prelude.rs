@@ -2,12 +2,13 @@
 //!
 //! The prelude cannot be a default member of the workspace, for it needs libtorch before it
 //! compiles. This test gets libtorch through the kernel's set-up code, takes over what the
-//! prepared folder has compiled (torch-sys alone takes minutes) and runs the rest.
+//! prepared folder has compiled (torch-sys alone takes minutes) and runs the rest. What of the prelude
+//! is built only where libtorch has CUDA is compiled here against the headers, which every libtorch has.
 
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use torchbook_kernel::setup::kernel_folder::copy_folder;
 use torchbook_kernel::setup::libtorch::CLEARED_VARIABLES;
@@ -62,4 +63,80 @@ fn the_preludes_tests_and_doc_tests_pass() {
         command.status().unwrap().success(),
         "the prelude's tests failed, see above"
     );
+}
+
+/// Runs a program and returns what it prints.
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Where CUDA's headers are that libtorch's own include and the layout without CUDA lacks: 134 kB.
+fn cuda_headers(workspace: &Path) -> Option<PathBuf> {
+    let folder = workspace.join("target/cuda-headers");
+    let headers = folder.join("nvidia/cu13/include");
+    if !headers.join("crt/host_config.h").exists() {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+            .arg(&folder)
+            .arg("nvidia-cuda-crt==13.0.88");
+        if !pip.status().is_ok_and(|status| status.success()) {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "pip brings no nvidia-cuda-crt"
+            );
+            eprintln!("skipped: pip brings no nvidia-cuda-crt, whose headers CUDA's include");
+            return None;
+        }
+    }
+    Some(headers)
+}
+
+#[test]
+fn what_needs_cuda_compiles_without_it() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let Some(headers) = cuda_headers(workspace) else {
+        return;
+    };
+    let text = output(Command::new(env!("CARGO_BIN_EXE_torchbook")).arg("build-environment"));
+    let libtorch = text
+        .lines()
+        .find_map(|line| line.strip_prefix("export LIBTORCH='")?.strip_suffix('\''))
+        .expect("where libtorch lies");
+    let libtorch = Path::new(libtorch);
+    let object = tempfile::NamedTempFile::new().unwrap();
+    output(
+        Command::new("g++")
+            .args(["-std=c++17", "-c", "-I"])
+            .arg(libtorch.join("include"))
+            .arg("-I")
+            .arg(libtorch.with_file_name("nvidia/cu13/include"))
+            .arg("-I")
+            .arg(headers)
+            .arg(workspace.join("prelude/native/torchbook_cuda.cpp"))
+            .arg("-o")
+            .arg(object.path()),
+    );
+    // It is linked with libtorch alone: a call of CUDA's runtime would be undefined there.
+    let undefined = output(
+        Command::new("nm")
+            .args(["--undefined-only"])
+            .arg(object.path()),
+    );
+    let names = undefined
+        .lines()
+        .filter_map(|line| line.split_whitespace().last());
+    let runtime: Vec<&str> = names.filter(|name| name.starts_with("cu")).collect();
+    assert!(runtime.is_empty(), "{runtime:?}");
+    let defined = output(
+        Command::new("nm")
+            .args(["--defined-only"])
+            .arg(object.path()),
+    );
+    for name in ["new", "free", "enter", "leave", "begin", "end", "replay"] {
+        let name = format!(" T torchbook_cuda_recorder_{name}\n");
+        assert!(defined.contains(&name), "{name:?} in {defined}");
+    }
 }

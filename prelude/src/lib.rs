@@ -206,6 +206,9 @@ pub use training::interrupt;
 pub use training::logs::Logs;
 pub use training::lr_find::{LearningRateCurve, LrFind};
 pub use training::progress::iterator::{Progress, progress};
+#[doc(hidden)]
+pub use training::recorded_step::replayed_steps;
+pub use training::recorded_step::{cuda_graphs, set_cuda_graphs};
 pub use training::trainer::Trainer;
 
 pub use display::input::{input, input_or, password};

@@ -7,6 +7,8 @@
 pub(crate) mod batch_norm;
 pub(crate) mod convolution;
 pub(crate) mod device;
+pub(crate) mod graph;
+pub(crate) mod recorded_adam;
 
 use std::ffi::{CStr, c_char};
 

@@ -3,8 +3,10 @@
 use tch::Tensor;
 
 use super::declaration::optimizer;
+use super::recorded::Numbers;
 use super::steps::{Moment, Rule, Slot, wrong_slots};
 use crate::Result;
+use crate::native::recorded_adam::{AllAverages, recorded_adam};
 use crate::native::{AdamAverages, fused_adam};
 
 optimizer! {
@@ -89,6 +91,34 @@ macro_rules! adams_rule {
                     moment,
                     (self.beta_1, self.beta_2),
                     self.epsilon / correction,
+                )
+            }
+
+            fn recorded_rate(&self, moment: &Moment) -> Option<f64> {
+                let corrected = |beta: f64| 1.0 - beta.powi(moment.step);
+                Some(moment.learning_rate * corrected(self.beta_2).sqrt() / corrected(self.beta_1))
+            }
+
+            fn recorded_step(
+                &self,
+                numbers: &Numbers,
+                parameters: &[Tensor],
+                gradients: &[Tensor],
+                slots: &mut [Vec<Tensor>],
+            ) -> Result<()> {
+                let slot = |at: usize| slots.iter().filter_map(|slots| slots.get(at)).collect();
+                let averages = AllAverages {
+                    means: slot(0),
+                    squares: slot(1),
+                    largest: slot(2),
+                };
+                recorded_adam(
+                    parameters,
+                    gradients,
+                    &averages,
+                    (&numbers.rate, &numbers.steps),
+                    (self.beta_1, self.beta_2),
+                    self.epsilon,
                 )
             }
         }

@@ -115,6 +115,20 @@ macro_rules! optimizer {
                 applied
             }
 
+            fn record(&mut self, device: Option<tch::Device>) -> $crate::Result<bool> {
+                let mut state = std::mem::take(&mut self.state);
+                let recorded = state.record(self, &self.settings, device);
+                self.state = state;
+                recorded
+            }
+
+            fn before_replay(&mut self) -> $crate::Result<()> {
+                let mut state = std::mem::take(&mut self.state);
+                let written = state.before_replay(self, &self.settings);
+                self.state = state;
+                written
+            }
+
             fn learning_rate(&self) -> f64 {
                 self.settings.learning_rate.at(self.state.iterations)
             }

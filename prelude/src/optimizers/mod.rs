@@ -12,13 +12,14 @@ mod adamax;
 mod declaration;
 mod learning_rate;
 mod nadam;
+mod recorded;
 mod rmsprop;
 mod schedules;
 mod sgd;
 mod steps;
 
 use serde_json::Value;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
@@ -49,6 +50,20 @@ pub trait Optimizer: Send {
     /// [`Error::Torch`] if shapes or devices do not fit; [`Error::Interrupted`] if the user has pressed
     /// the stop button: nothing has changed then.
     fn apply(&mut self, parameters: &[Tensor], gradients: &[Tensor]) -> Result<()>;
+
+    /// With a device, [`apply`](Optimizer::apply) does only what can be recorded and replayed there,
+    /// until this is called without one. Returns whether the optimizer can do that.
+    #[doc(hidden)]
+    fn record(&mut self, device: Option<Device>) -> Result<bool> {
+        let _ = device;
+        Ok(false)
+    }
+
+    /// Before a recorded step is replayed: what it reads from the device is written there.
+    #[doc(hidden)]
+    fn before_replay(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// The size of the next step.
     fn learning_rate(&self) -> f64;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::learning_rate::LearningRate;
+use super::recorded::Numbers;
 use crate::training::interrupt;
 use crate::{Error, Result};
 
@@ -108,9 +109,12 @@ impl Settings {
 pub(super) struct State {
     pub(super) iterations: i64,
     /// For each parameter, a tensor for each of the rule's slots.
-    slots: Vec<Vec<Tensor>>,
+    pub(super) slots: Vec<Vec<Tensor>>,
     /// For each parameter its moving average, if averages are kept.
     averages: Vec<Tensor>,
+    /// What replayed steps read from the device, once a step was recorded.
+    pub(super) numbers: Option<Numbers>,
+    pub(super) is_recording: bool,
 }
 
 /// What a formula needs to know about the step it takes.
@@ -161,6 +165,24 @@ pub(super) trait Rule {
         }
         Ok(())
     }
+
+    /// The number that a recorded step reads as its size; `None` for a rule without such a step.
+    fn recorded_rate(&self, moment: &Moment) -> Option<f64> {
+        let _ = moment;
+        None
+    }
+
+    /// As `step_all`, with the number of [`recorded_rate`](Rule::recorded_rate) read from the device.
+    fn recorded_step(
+        &self,
+        numbers: &Numbers,
+        parameters: &[Tensor],
+        gradients: &[Tensor],
+        slots: &mut [Vec<Tensor>],
+    ) -> Result<()> {
+        let _ = (numbers, parameters, gradients, slots);
+        Err(wrong_slots("an optimizer that records its steps"))
+    }
 }
 
 /// What a rule says when it is given other tensors than it has asked for.
@@ -200,25 +222,32 @@ impl State {
                 ),
             });
         }
-        let learning_rate = settings.learning_rate.at(self.iterations);
         let clipped = settings.clipped(gradients)?;
         let gradients = clipped.as_deref().unwrap_or(gradients);
+        if let (true, Some(numbers)) = (self.is_recording, &self.numbers) {
+            return numbers.apply(rule, settings, parameters, gradients, &mut self.slots);
+        }
+        let moment = self.moment(settings);
+        let learning_rate = moment.learning_rate;
         if let Some(decay) = settings.weight_decay {
             for parameter in parameters {
                 let kept = 1.0 - decay * learning_rate;
                 let _ = parameter.shallow_clone().f_mul_scalar_(kept)?;
             }
         }
-        let moment = Moment {
-            step: i32::try_from(self.iterations + 1).unwrap_or(i32::MAX),
-            learning_rate,
-        };
         rule.step_all(&moment, parameters, gradients, &mut self.slots)?;
         if settings.use_ema {
             self.average(settings, parameters)?;
         }
         self.iterations += 1;
         Ok(())
+    }
+
+    pub(super) fn moment(&self, settings: &Settings) -> Moment {
+        Moment {
+            step: i32::try_from(self.iterations + 1).unwrap_or(i32::MAX),
+            learning_rate: settings.learning_rate.at(self.iterations),
+        }
     }
 
     fn start(

@@ -96,11 +96,12 @@ impl Batches {
         self.batch_size.min(self.rows - start)
     }
 
-    /// Row numbers in the order of one epoch.
+    /// Row numbers in the order of one epoch, where the first array lies: batches are picked there
+    /// without waiting for a copy.
     pub(crate) fn shuffled(&self, random: &mut RandomState) -> Result<Tensor> {
-        Ok(Tensor::f_from_slice(
-            &random.permutation(self.rows as usize),
-        )?)
+        let order = Tensor::f_from_slice(&random.permutation(self.rows as usize))?;
+        let place = self.x.first().map_or(Device::Cpu, Tensor::device);
+        Ok(order.f_to_device(place)?)
     }
 
     /// Batch number `index`, on the device: in the order given, or as the rows lie.
@@ -134,6 +135,45 @@ pub(crate) struct Batch {
     /// One per sample, if not all count alike.
     pub(crate) weights: Option<Tensor>,
     pub(crate) length: i64,
+}
+
+impl Batch {
+    /// The same in memory of its own.
+    pub(crate) fn copy(&self) -> Result<Batch> {
+        let copied = |tensors: &[Tensor]| -> Result<Vec<Tensor>> {
+            let copies = tensors.iter().map(Tensor::f_detach_copy);
+            Ok(copies.collect::<Result<_, _>>()?)
+        };
+        Ok(Batch {
+            x: copied(&self.x)?,
+            y: copied(&self.y)?,
+            weights: self
+                .weights
+                .as_ref()
+                .map(Tensor::f_detach_copy)
+                .transpose()?,
+            length: self.length,
+        })
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.x.iter().chain(&self.y).chain(&self.weights)
+    }
+
+    /// Whether another one has as many tensors, of the same shapes, kinds and devices.
+    pub(crate) fn is_like(&self, other: &Batch) -> bool {
+        let form = |tensor: &Tensor| (tensor.size(), tensor.kind(), tensor.device());
+        let counts = |batch: &Batch| (batch.x.len(), batch.y.len(), batch.length);
+        counts(self) == counts(other) && self.tensors().map(form).eq(other.tensors().map(form))
+    }
+
+    /// Makes the numbers of this one those of another that is like it.
+    pub(crate) fn overwrite(&mut self, other: &Batch) -> Result<()> {
+        for (tensor, new) in self.tensors().zip(other.tensors()) {
+            tensor.shallow_clone().f_copy_(new)?;
+        }
+        Ok(())
+    }
 }
 
 fn row_count(tensor: &Tensor) -> i64 {

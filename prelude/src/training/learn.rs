@@ -19,8 +19,8 @@ use super::history::History;
 use super::interrupt;
 use super::logs::Logs;
 use super::progress::FitDisplay;
+use super::recorded_step::Steps;
 use super::sources::{Dealing, prepare};
-use super::step::train_on_batch;
 use crate::model::network::Network;
 use crate::random::{self, RandomState};
 use crate::{Error, Result, Shape};
@@ -37,6 +37,7 @@ struct Learning<'a> {
     validation: Option<Measured>,
     validation_freq: usize,
     variables: Vec<Tensor>,
+    steps: Steps,
     clock: Clock,
     started: Duration,
     display: FitDisplay,
@@ -90,6 +91,7 @@ impl<'a> Learning<'a> {
         let outputs = model.output_shapes();
         let steps = Some(feed.steps());
         let variables = model.trainable_variables();
+        let recorded = Steps::new(model, compiled(model, "fit")?);
         fit.model.training_mut().seed = Some(seed);
         Ok(Learning {
             model: fit.model,
@@ -106,6 +108,7 @@ impl<'a> Learning<'a> {
             validation,
             validation_freq: fit.validation_freq,
             variables,
+            steps: recorded,
             started: fit.clock.now(),
             display: FitDisplay::new(fit.verbosity, fit.clock.clone(), fit.epochs, steps),
             clock: fit.clock,
@@ -190,9 +193,15 @@ impl<'a> Learning<'a> {
             let _unbroken = interrupt::Unbroken::begin();
             self.feed.next(&check)?
         };
-        let step = train_on_batch(self.model, compiled, &self.variables, &data)?;
+        if std::mem::take(&mut self.control.model_changed) {
+            self.steps.forget();
+        }
+        let step = self
+            .steps
+            .train_on_batch(self.model, compiled, &self.variables, &data)?;
         so_far.add(&step, &data)?;
         self.control.steps_done += 1;
+        self.control.messages.extend(self.steps.take_notice());
         self.tell(Some(so_far), |callback, training| {
             callback.on_train_batch_end(batch, training)
         })

@@ -1,7 +1,7 @@
 //! How a model learns: `compile`, `fit`, `evaluate`, `predict`.
 //!
 //! `trainer.rs` is what users call on a model, `fit.rs` the options of a training, `learn.rs` its
-//! loop, `step.rs` one batch of it, `callbacks/` what users hang into it, `progress/` what is shown
+//! loop, `step.rs` one batch of it, `recorded_step.rs` how a GPU does that with one call, `callbacks/` what users hang into it, `progress/` what is shown
 //! meanwhile. Layers, losses and optimizers know nothing of it.
 
 pub(crate) mod arrays;
@@ -21,6 +21,7 @@ pub(crate) mod logs;
 pub(crate) mod lr_find;
 mod on_batch;
 pub(crate) mod progress;
+pub(crate) mod recorded_step;
 mod sources;
 pub(crate) mod step;
 pub(crate) mod trainer;

@@ -19,6 +19,30 @@ pub(crate) struct Step {
     pub(crate) outputs: Vec<ModelOutput>,
 }
 
+#[cfg(cuda_graphs)]
+impl Step {
+    /// The same in memory of its own: the next replay overwrites that of the recorded one.
+    pub(crate) fn copy(&self) -> Result<Step> {
+        let output = |output: &ModelOutput| -> Result<ModelOutput> {
+            Ok(ModelOutput {
+                values: output.values.f_detach_copy()?,
+                form: output.form,
+                mask: output
+                    .mask
+                    .as_ref()
+                    .map(Tensor::f_detach_copy)
+                    .transpose()?,
+            })
+        };
+        let losses = self.losses.iter().map(Tensor::f_detach_copy);
+        Ok(Step {
+            loss: self.loss.f_detach_copy()?,
+            losses: losses.collect::<Result<_, _>>()?,
+            outputs: self.outputs.iter().map(output).collect::<Result<_>>()?,
+        })
+    }
+}
+
 /// One step of training. `variables` are the model's, in the order that the optimizer has seen
 /// before.
 pub(crate) fn train_on_batch(

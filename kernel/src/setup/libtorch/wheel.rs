@@ -56,6 +56,10 @@ impl Layout {
 /// libtorch_cpu.so of this wheel links these two even where there is no GPU.
 const CPU_PACKAGES: [&str; 2] = ["nvidia-cuda-runtime==13.0.96", "nvidia-cuda-cupti==13.0.85"];
 
+/// Headers that CUDA's own headers include since CUDA 13, and that torch does not ask for: the prelude
+/// is compiled with them.
+const CUDA_HEADERS: &str = "nvidia-cuda-crt==13.0.88";
+
 /// Bytes written for the wheel of torch alone.
 const TORCH_BYTES: u64 = 1_700_000_000;
 
@@ -142,7 +146,8 @@ fn unpack(
         Layout::Cuda => {
             pip.install(&[&torch], folder, title, TORCH_BYTES, reporter)?;
             let libraries = pip::cuda_requirements(folder)?;
-            let libraries: Vec<_> = libraries.iter().map(String::as_str).collect();
+            let mut libraries: Vec<_> = libraries.iter().map(String::as_str).collect();
+            libraries.push(CUDA_HEADERS);
             let title = format!("{title}: NVIDIA's libraries");
             pip.install_with_dependencies(&libraries, folder, &title, bytes, reporter)
         }

@@ -28,6 +28,8 @@ pub(crate) struct Control {
     /// A callback looks after losses that are no numbers.
     pub(crate) tolerates_nan: bool,
     pub(crate) messages: Vec<String>,
+    /// A callback had the model to change it since the last step.
+    pub(crate) model_changed: bool,
 }
 
 impl<'a> Training<'a> {
@@ -50,6 +52,7 @@ impl<'a> Training<'a> {
 
     /// The model, to change its weights.
     pub fn model_mut(&mut self) -> &mut dyn Network {
+        self.control.model_changed = true;
         self.model
     }
 

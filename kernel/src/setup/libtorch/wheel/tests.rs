@@ -166,7 +166,9 @@ fn the_cuda_layout_brings_the_libraries_that_torch_names() {
         "{torch}"
     );
     assert!(
-        libraries.ends_with(" cuda-toolkit[cublas]==13.0.2 nvidia-nccl-cu13==2.28.9"),
+        libraries.ends_with(
+            " cuda-toolkit[cublas]==13.0.2 nvidia-nccl-cu13==2.28.9 nvidia-cuda-crt==13.0.88"
+        ),
         "{libraries}"
     );
     assert!(!libraries.contains("--no-deps"), "{libraries}");
