@@ -74,7 +74,11 @@ void write_windows(const Tensor &images, const Windows &w, bool ones, Tensor &ma
   Number *rows = matrix.mutable_data_ptr<Number>();
   const int64_t length = w.numbers() + (ones ? 1 : 0), down = w.down(), across = w.across();
   const int64_t size = w.rows * w.columns * w.channels, count = images.size(0);
-  const bool short_pieces = sizeof(Number) * w.width * w.channels <= BYTES_AT_ONCE;
+  // What is copied too much at the end of a line is read in the next image and written in the next
+  // line, if these are long enough.
+  const bool short_pieces = sizeof(Number) * w.width * w.channels <= BYTES_AT_ONCE &&
+                            sizeof(Number) * size >= BYTES_AT_ONCE &&
+                            sizeof(Number) * across * length >= BYTES_AT_ONCE;
   const int64_t lines = count * down;
   in_parts(lines, threads_for(lines, ROWS_OF_A_THREAD / across + 1),
            [&](int64_t first, int64_t last, int64_t) {

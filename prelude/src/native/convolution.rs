@@ -113,6 +113,9 @@ mod tests {
             // Pieces of more than 64 bytes, and a window that is only rows.
             Case::of([2, 4, 40, 1], [3, 1, 1, 33], [1, 1], [0, 1]),
             Case::of([5, 8, 6, 2], [3, 2, 8, 1], [3, 1], [0, 0]),
+            // Images and rows of the matrix of less than 64 bytes.
+            Case::of([700, 2, 2, 1], [1, 1, 2, 2], [1, 1], [0, 0]),
+            Case::of([90, 5, 5, 1], [2, 1, 2, 1], [1, 5], [0, 0]),
         ]
     }
 
