@@ -25,11 +25,12 @@ unsafe extern "C" {
     fn torchbook_native_autocast_begin(cuda: bool, nested: *mut bool) -> *mut c_char;
     fn torchbook_native_autocast_end(cuda: bool, nested: bool) -> *mut c_char;
     fn torchbook_native_fused_adam(
-        parameter: *const CTensor,
-        gradient: *const CTensor,
-        mean: *const CTensor,
-        square: *const CTensor,
-        largest: *const CTensor,
+        count: usize,
+        parameters: *const *const CTensor,
+        gradients: *const *const CTensor,
+        means: *const *const CTensor,
+        squares: *const *const CTensor,
+        largest: *const *const CTensor,
         step: f64,
         learning_rate: f64,
         beta_1: f64,
@@ -80,48 +81,59 @@ fn checked(error: *mut c_char) -> Result<()> {
     Err(TchError::Torch(message).into())
 }
 
-/// The averages that Adam keeps of one parameter.
-pub(crate) struct AdamAverages<'a> {
-    /// Of the gradient.
-    pub(crate) mean: &'a Tensor,
-    /// Of its square.
-    pub(crate) square: &'a Tensor,
-    /// The largest `square` so far, for amsgrad.
-    pub(crate) largest: Option<&'a Tensor>,
-}
-
-/// Changes `parameter` and its averages by one step of Adam, in one pass over memory.
+/// Changes `parameters` by one step of Adam, in one pass over memory. `slots` are what it keeps of each
+/// of them: the average of the gradient, that of its square, and with amsgrad the largest of these.
 ///
-/// `epsilon` is the one of PyTorch, added after the correction of `square` for the number of
+/// `epsilon` is the one of PyTorch, added after the correction of the squares for the number of
 /// steps.
 ///
 /// # Errors
-/// [`Error::Torch`](crate::Error::Torch) if shapes, kinds or devices differ.
+/// [`Error::Torch`](crate::Error::Torch) if shapes, kinds or devices differ, or lists are too short;
+/// nothing has changed then.
 pub(crate) fn fused_adam(
-    parameter: &Tensor,
-    gradient: &Tensor,
-    averages: &AdamAverages<'_>,
+    parameters: &[Tensor],
+    gradients: &[Tensor],
+    slots: &[Vec<Tensor>],
     moment: &Moment,
     (beta_1, beta_2): (f64, f64),
     epsilon: f64,
 ) -> Result<()> {
-    // SAFETY: the pointers are those of living tensors, which libtorch changes as tch's own
-    // in-place methods do; tch's tensors are used by one thread at a time.
-    let error = unsafe {
+    let pointers = |tensors: &mut dyn Iterator<Item = &Tensor>| -> Vec<*const CTensor> {
+        tensors.map(Tensor::as_ptr).collect()
+    };
+    let slot = |index: usize| pointers(&mut slots.iter().filter_map(|kept| kept.get(index)));
+    let (means, squares, largest) = (slot(0), slot(1), slot(2));
+    let lists = [gradients.len(), means.len(), squares.len()];
+    let amsgrad = !largest.is_empty();
+    if lists != [parameters.len(); 3] || (amsgrad && largest.len() != parameters.len()) {
+        let message = format!(
+            "Adam: expected a gradient and averages for each of {} parameters, received {lists:?} and {} of the largest",
+            parameters.len(),
+            largest.len()
+        );
+        return Err(TchError::Torch(message).into());
+    }
+    // SAFETY: the pointers are those of living tensors, as many in each list as is said, which
+    // libtorch changes as tch's own in-place methods do; tch's tensors are used by one thread at a
+    // time.
+    checked(unsafe {
         torchbook_native_fused_adam(
-            parameter.as_ptr(),
-            gradient.as_ptr(),
-            averages.mean.as_ptr(),
-            averages.square.as_ptr(),
-            averages.largest.map_or(std::ptr::null(), Tensor::as_ptr),
+            parameters.len(),
+            pointers(&mut parameters.iter()).as_ptr(),
+            pointers(&mut gradients.iter()).as_ptr(),
+            means.as_ptr(),
+            squares.as_ptr(),
+            match amsgrad {
+                true => largest.as_ptr(),
+                false => std::ptr::null(),
+            },
             f64::from(moment.step),
             moment.learning_rate,
             beta_1,
             beta_2,
             epsilon,
         )
-    };
-    checked(error)
+    })
 }
 
 #[cfg(test)]
@@ -141,26 +153,37 @@ mod tests {
         assert!(unsafe { torchbook_native_mkl_has_asked() });
     }
 
+    const MOMENT: Moment = Moment {
+        step: 1,
+        learning_rate: 0.1,
+    };
+
+    fn step(parameters: &[Tensor], gradients: &[Tensor], slots: &[Vec<Tensor>]) -> Result<()> {
+        fused_adam(parameters, gradients, slots, &MOMENT, (0.9, 0.999), 1e-7)
+    }
+
     #[test]
-    fn tensors_that_do_not_fit_are_an_error() {
+    fn tensors_that_do_not_fit_are_an_error_and_nothing_changes() {
         let zeros = |n: i64| Tensor::zeros([n], (Kind::Float, Device::Cpu));
-        let averages = AdamAverages {
-            mean: &zeros(3),
-            square: &zeros(3),
-            largest: None,
+        let ones = |n: i64| Tensor::ones([n], (Kind::Float, Device::Cpu));
+        let slots = [vec![zeros(3), zeros(3)], vec![zeros(3), zeros(3)]];
+        let first = zeros(3);
+        let with = |parameter: Tensor, gradient: Tensor| {
+            step(
+                &[first.shallow_clone(), parameter],
+                &[ones(3), gradient],
+                &slots,
+            )
         };
-        let moment = Moment {
-            step: 1,
-            learning_rate: 0.1,
-        };
-        let step = |parameter: &Tensor, gradient: &Tensor| {
-            fused_adam(parameter, gradient, &averages, &moment, (0.9, 0.999), 1e-7)
-        };
-        assert!(step(&zeros(3), &zeros(3)).is_ok());
-        assert!(step(&zeros(2), &zeros(2)).is_err());
-        assert!(step(&zeros(3), &zeros(2)).is_err());
-        assert!(step(&zeros(3), &zeros(3).to_kind(Kind::Double)).is_err());
-        assert!(step(&zeros(6).slice(0, 0, 6, 2), &zeros(3)).is_err());
+        assert!(with(zeros(2), zeros(2)).is_err());
+        assert!(with(zeros(3), zeros(2)).is_err());
+        assert!(with(zeros(3), zeros(3).to_kind(Kind::Double)).is_err());
+        assert!(with(zeros(6).slice(0, 0, 6, 2), zeros(3)).is_err());
+        assert!(step(&[zeros(3), zeros(3)], &[zeros(3)], &slots).is_err());
+        assert!(step(&[zeros(3)], &[zeros(3)], &slots).is_err());
+        assert_eq!(first, zeros(3));
+        assert!(with(zeros(3), ones(3)).is_ok());
+        assert_ne!(first, zeros(3));
     }
 
     #[test]
@@ -168,21 +191,17 @@ mod tests {
         let options = (Kind::Float, Device::Cpu);
         let gradient = Tensor::arange(6, options).reshape([2, 3]);
         let transposed = gradient.tr().contiguous().tr();
-        let step = |gradient: &Tensor| -> Result<Tensor> {
+        let stepped = |gradient: &Tensor| -> Result<Tensor> {
             let parameter = Tensor::zeros([2, 3], options);
-            let averages = AdamAverages {
-                mean: &parameter.zeros_like(),
-                square: &parameter.zeros_like(),
-                largest: None,
-            };
-            let moment = Moment {
-                step: 1,
-                learning_rate: 0.1,
-            };
-            fused_adam(&parameter, gradient, &averages, &moment, (0.9, 0.999), 1e-7)?;
+            let slots = [vec![parameter.zeros_like(), parameter.zeros_like()]];
+            step(
+                &[parameter.shallow_clone()],
+                &[gradient.shallow_clone()],
+                &slots,
+            )?;
             Ok(parameter)
         };
-        assert_eq!(step(&gradient)?, step(&transposed)?);
+        assert_eq!(stepped(&gradient)?, stepped(&transposed)?);
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use super::declaration::optimizer;
 use super::recorded::Numbers;
 use super::steps::{Moment, Rule, Slot, wrong_slots};
 use crate::Result;
+use crate::native::fused_adam;
 use crate::native::recorded_adam::{AllAverages, recorded_adam};
-use crate::native::{AdamAverages, fused_adam};
 
 optimizer! {
     /// Adam: steps scaled by running averages of the gradient and of its square.
@@ -73,25 +73,27 @@ macro_rules! adams_rule {
                 gradient: &Tensor,
                 slots: &mut [Tensor],
             ) -> Result<()> {
-                let [m, v, largest @ ..] = slots else {
+                let one = std::slice::from_ref;
+                let kept = slots.iter().map(Tensor::shallow_clone).collect();
+                self.step_all(moment, one(parameter), one(gradient), &mut [kept])
+            }
+
+            fn step_all(
+                &self,
+                moment: &Moment,
+                parameters: &[Tensor],
+                gradients: &[Tensor],
+                slots: &mut [Vec<Tensor>],
+            ) -> Result<()> {
+                if slots.iter().any(|kept| kept.len() != self.slots().len()) {
                     return Err(wrong_slots(stringify!($name)));
-                };
+                }
                 // libtorch adds epsilon after the correction of v, Keras before: divided by it, ours
                 // is theirs.
                 let correction = (1.0 - self.beta_2.powi(moment.step)).sqrt();
-                let averages = AdamAverages {
-                    mean: m,
-                    square: v,
-                    largest: largest.first(),
-                };
-                fused_adam(
-                    parameter,
-                    gradient,
-                    &averages,
-                    moment,
-                    (self.beta_1, self.beta_2),
-                    self.epsilon / correction,
-                )
+                let epsilon = self.epsilon / correction;
+                let betas = (self.beta_1, self.beta_2);
+                fused_adam(parameters, gradients, slots, moment, betas, epsilon)
             }
 
             fn recorded_rate(&self, moment: &Moment) -> Option<f64> {
