@@ -58,6 +58,7 @@ fn compile_native(libtorch: &Path) {
                 "torchbook_device",
                 "batch_norm",
                 "convolution",
+                "dense",
                 "recorded_adam",
             ]
             .map(|name| format!("native/{name}.cpp")),

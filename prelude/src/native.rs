@@ -6,6 +6,7 @@
 
 pub(crate) mod batch_norm;
 pub(crate) mod convolution;
+pub(crate) mod dense;
 pub(crate) mod device;
 pub(crate) mod graph;
 pub(crate) mod recorded_adam;

@@ -5,6 +5,7 @@ use tch::{Device, Tensor};
 use super::declare::{activated, declared, layer};
 use super::{Layer, built, check_channels, check_last_axis, check_positive};
 use crate::model::weight::{AxisOrder, Weight};
+use crate::native::dense::dense;
 use crate::{Error, Result, Shape};
 
 layer! {
@@ -40,7 +41,11 @@ impl Dense {
     fn linear(&self, input: &Tensor) -> Result<Tensor> {
         let kernel = built("Dense", &self.kernel)?;
         check_last_axis("Dense", input, kernel.size()[0])?;
-        Ok(match self.bias.as_ref().map(Weight::tensor) {
+        let bias = self.bias.as_ref().map(Weight::tensor);
+        if let Some(output) = dense(input, kernel, bias)? {
+            return Ok(output);
+        }
+        Ok(match bias {
             // One pass over the output instead of two.
             Some(bias) if input.dim() == 2 => bias.f_addmm(input, kernel)?,
             Some(bias) => input.f_matmul(kernel)?.f_add(bias)?,
