@@ -10,9 +10,12 @@
 
 // The compiler makes one version for each kind of processor; which one runs is decided when the
 // library is loaded.
-#if defined(__x86_64__) && defined(__gnu_linux__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && (defined(__clang__) || __GNUC__ >= 12)
 #define TORCHBOOK_EACH_PROCESSOR                                                                 \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#elif defined(__x86_64__) && defined(__gnu_linux__)
+// GCC 11 does not know those levels.
+#define TORCHBOOK_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define TORCHBOOK_EACH_PROCESSOR
 #endif
