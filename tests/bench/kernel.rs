@@ -131,6 +131,38 @@ impl Kernel {
         Ok(done)
     }
 
+    /// Begins a cell and sends the kernel SIGINT once the cell has printed `marker`: how long it takes to
+    /// end from there.
+    pub fn interrupt_when(&mut self, code: &str, marker: &str) -> Result<Executed> {
+        let id = self.send(ExecuteRequest::new(code.to_owned()))?;
+        let iopub = &mut self.iopub;
+        let printed = async {
+            loop {
+                let message = read(iopub).await?;
+                let content = content_of(&message);
+                match message.message_type() {
+                    _ if parent_of(&message) != Some(&id) => {}
+                    "stream"
+                        if content["text"]
+                            .as_str()
+                            .is_some_and(|text| text.contains(marker)) =>
+                    {
+                        return Ok::<_, Box<dyn std::error::Error>>(());
+                    }
+                    "error" => return Err(content.to_string().into()),
+                    _ => {}
+                }
+            }
+        };
+        self.runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, printed).await })??;
+        let began = Instant::now();
+        let pid = i32::try_from(self.process.id())?;
+        let pid = rustix::process::Pid::from_raw(pid).ok_or("no process")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
+        self.executed(&id, began)
+    }
+
     /// Asks for completions at the end of `code`: how long the answer takes, and how many there are.
     pub fn complete(&mut self, code: &str) -> Result<(f64, usize)> {
         let began = Instant::now();

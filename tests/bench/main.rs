@@ -3,6 +3,7 @@
 //! ```console
 //! cargo bench --bench speed -- cells        # latency of cells, beside evcxr_jupyter
 //! cargo bench --bench speed -- training     # seconds per epoch, beside Keras and PyTorch
+//! cargo bench --bench speed -- interrupts   # from Ctrl-C to the end of the cell
 //! ```
 //!
 //! Peers are installed below `target/bench` the first time, which takes a quarter of an hour and some
@@ -10,6 +11,7 @@
 //! be quiet.
 
 mod cells;
+mod interrupts;
 mod kernel;
 mod peers;
 mod table;
@@ -19,8 +21,7 @@ use std::process::ExitCode;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const USAGE: &str =
-    "usage: cargo bench --bench speed -- cells [STARTS] | training [ROUNDS] [WORKLOAD …]";
+const USAGE: &str = "usage: cargo bench --bench speed -- cells [STARTS] | training [ROUNDS] [WORKLOAD …] | interrupts";
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["cells", starts @ ..] => number(starts.first(), 3).and_then(cells::run),
         ["training", rest @ ..] => number(rest.first(), 3)
             .and_then(|rounds| training::run(rounds, rest.get(1..).unwrap_or_default())),
+        ["interrupts"] => interrupts::run(),
         _ => Err(USAGE.into()),
     };
     match done {
