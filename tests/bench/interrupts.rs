@@ -52,6 +52,7 @@ pub fn run() -> Result<()> {
     let header = ["interrupted", "median", "longest", "ended as", "variables"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for (what, code) in CELLS {
+        eprintln!("interrupting {what}");
         let mut took = Vec::new();
         let mut ended = String::new();
         for _ in 0..TIMES {

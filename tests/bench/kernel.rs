@@ -18,6 +18,8 @@ use crate::Result;
 
 /// The first cell of a peer may compile libtorch's bindings.
 const PATIENCE: Duration = Duration::from_secs(1800);
+/// A cell that is still there then does not stop.
+const PATIENCE_OF_AN_INTERRUPT: Duration = Duration::from_secs(10);
 
 /// A running kernel.
 pub struct Kernel {
@@ -115,7 +117,7 @@ impl Kernel {
     pub fn execute(&mut self, code: &str) -> Result<Executed> {
         let began = Instant::now();
         let id = self.send(ExecuteRequest::new(code.to_owned()))?;
-        self.executed(&id, began)
+        self.executed(&id, began, PATIENCE)
     }
 
     /// Begins a cell and does something while it runs.
@@ -127,7 +129,7 @@ impl Kernel {
         let began = Instant::now();
         let id = self.send(ExecuteRequest::new(code.to_owned()))?;
         let done = meanwhile(self)?;
-        self.executed(&id, began)?;
+        self.executed(&id, began, PATIENCE)?;
         Ok(done)
     }
 
@@ -160,7 +162,8 @@ impl Kernel {
         let pid = i32::try_from(self.process.id())?;
         let pid = rustix::process::Pid::from_raw(pid).ok_or("no process")?;
         rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
-        self.executed(&id, began)
+        self.executed(&id, began, PATIENCE_OF_AN_INTERRUPT)
+            .map_err(|error| format!("the cell was not stopped: {error}\n{code}").into())
     }
 
     /// Asks for completions at the end of `code`: how long the answer takes, and how many there are.
@@ -175,8 +178,8 @@ impl Kernel {
         Ok((seconds, reply["matches"].as_array().map_or(0, Vec::len)))
     }
 
-    fn executed(&mut self, id: &str, began: Instant) -> Result<Executed> {
-        let messages = self.until_idle(id, PATIENCE)?;
+    fn executed(&mut self, id: &str, began: Instant, patience: Duration) -> Result<Executed> {
+        let messages = self.until_idle(id, patience)?;
         let reply = self.reply_to(id)?;
         let seconds = began.elapsed().as_secs_f64();
         let mut text = String::new();

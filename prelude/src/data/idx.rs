@@ -12,6 +12,7 @@ use tch::Tensor;
 
 use super::TrainAndTest;
 use super::folder::{Dataset, FILES};
+use crate::training::interrupt;
 use crate::{Error, Result};
 
 /// First bytes of a file of bytes with three axes, and with one.
@@ -24,6 +25,8 @@ const CLASSES: u8 = 10;
 
 /// Reads the four files in `folder`, gzipped or not.
 pub(crate) fn load(dataset: Dataset, folder: &Path) -> Result<TrainAndTest> {
+    // It takes a moment only, but a loop around it shall stop.
+    interrupt::check()?;
     let unpacked = unpack_if_gzipped(dataset, folder)?;
     let folder = unpacked.as_ref().map_or(folder, |folder| folder.path());
     for (file, samples) in FILES.iter().zip([TRAIN, TRAIN, TEST, TEST]) {
