@@ -6,6 +6,7 @@
 
 pub mod backtrace;
 pub mod cell_crate;
+pub mod cell_places;
 pub mod command_steps;
 mod deaths;
 pub mod dependencies;

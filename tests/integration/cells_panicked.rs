@@ -57,3 +57,20 @@ fn libtorchs_settings_and_locks_are_as_before_a_panic() {
     ok(&mut client, HAS_GRADIENTS, "true");
     assert!(client.shut_down().success());
 }
+
+#[test]
+fn a_panic_in_a_function_of_an_earlier_cell_shows_its_line_and_the_call() {
+    let _alone = alone();
+    let mut client = Client::real();
+    client.run("fn third(values: &[i32]) -> i32 {\n    let at = 2;\n    values[at]\n}");
+    client.run("let few = vec![1, 2];");
+    let panicked = client.run("println!(\"before\");\nthird(&few);");
+    let traceback = panicked.reply["traceback"].to_string();
+    let inner = traceback.find("cell [1], line 3").expect(&traceback);
+    assert!(
+        traceback[inner..].contains("cell [3], line 2"),
+        "{traceback}"
+    );
+    assert!(!traceback.contains("src/lib.rs"), "{traceback}");
+    assert!(client.shut_down().success());
+}

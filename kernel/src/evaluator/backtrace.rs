@@ -23,11 +23,18 @@ struct Call<'a> {
     line: u32,
 }
 
-/// The innermost place in a file whose path ends so.
-pub fn place<'a>(backtrace: &'a str, file: &str) -> Option<(&'a str, u32)> {
+/// The places in a file whose path ends so, the innermost first, down to the cell itself.
+pub fn places<'a>(backtrace: &'a str, file: &str) -> Vec<(&'a str, u32)> {
+    let mut is_below_the_cell = false;
     calls(backtrace)
-        .find(|call| call.file.ends_with(file))
+        .take_while(|call| {
+            let is_shown = !is_below_the_cell;
+            is_below_the_cell = call.function.contains(CELL_FUNCTION);
+            is_shown
+        })
+        .filter(|call| call.file.ends_with(file))
         .map(|call| (call.file, call.line))
+        .collect()
 }
 
 /// One line for each call of the user's or a library's function, the innermost first.
@@ -83,12 +90,15 @@ mod tests {
 ";
 
     #[test]
-    fn the_cells_innermost_place_is_found() {
+    fn places_are_found_down_to_the_cells_own_code() {
+        let below = "   7: ctx::run_user_code_1
+             at /folder/src/lib.rs:2:1
+";
         assert_eq!(
-            place(BACKTRACE, "src/lib.rs"),
-            Some(("/folder/src/lib.rs", 12))
+            places(&format!("{BACKTRACE}{below}"), "src/lib.rs"),
+            [("/folder/src/lib.rs", 12), ("/folder/src/lib.rs", 30)]
         );
-        assert_eq!(place("no backtrace", "src/lib.rs"), None);
+        assert_eq!(places("no backtrace", "src/lib.rs"), []);
     }
 
     #[test]

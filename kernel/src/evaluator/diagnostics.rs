@@ -1,8 +1,10 @@
 //! Turns what rustc and a panicking cell say into an error the reader of a notebook
 //! understands: the cell's own lines and numbers, carets, labels and help.
 //!
-//! [`super::evcxr`] decides which kind of error a cell ended with; this module only words it.
+//! [`super::evcxr`] decides which kind of error a cell ended with, [`super::cell_places`] which lines it
+//! has gone through; this module only words it.
 
+use super::cell_places::{CellPlace, CellSource};
 use super::{CellError, backtrace};
 use crate::child::hub::{ErrorReport, PanicReport};
 use ::evcxr::CompilationError;
@@ -13,17 +15,8 @@ const BLUE: &str = "\u{1b}[1;34m";
 const GREEN: &str = "\u{1b}[1;32m";
 const BOLD: &str = "\u{1b}[1m";
 const RESET: &str = "\u{1b}[0m";
-/// Where evcxr's crate of a cell has its code.
-const CELL_FILE: &str = "src/lib.rs";
 const WHAT_IS_LEFT: &str =
     "Variables of earlier cells are still there; those this cell defined or took over are not.";
-
-/// A cell, and the crate that evcxr has made of it.
-pub struct CellSource<'a> {
-    pub code: &'a str,
-    pub generated: &'a str,
-    pub execution_count: usize,
-}
 
 /// All errors of a cell that did not compile, as one.
 pub fn compile_errors(
@@ -85,13 +78,14 @@ pub fn compile_errors(
     }
 }
 
-/// A panic that ended a cell. One inside a library is followed back to the cell's line.
+/// A panic that ended a cell. One inside a library or a function of an earlier cell is followed back to
+/// the cell's line.
 pub fn panic(report: &PanicReport, source: &CellSource) -> CellError {
     let mut traceback = vec![format!("{RED}thread panicked{RESET}: {}", report.message)];
-    if source.line(&report.file, report.line).is_none() && !report.file.is_empty() {
+    if source.place(&report.file, report.line).is_none() && !report.file.is_empty() {
         traceback.push(format!("  at {}:{}", report.file, report.line));
     }
-    traceback.extend(line_of_panic(report, source));
+    traceback.extend(lines_of_panic(report, source));
     traceback.extend(backtrace::of_users_code(&report.backtrace));
     traceback.push(WHAT_IS_LEFT.into());
     CellError {
@@ -104,7 +98,7 @@ pub fn panic(report: &PanicReport, source: &CellSource) -> CellError {
 /// The stop button has ended a cell by a panic: where the cell was, and nothing of the library.
 pub fn stopped(report: &PanicReport, source: &CellSource) -> CellError {
     let mut traceback = vec![format!("{RED}Interrupted{RESET}: {}", report.message)];
-    traceback.extend(line_of_panic(report, source));
+    traceback.extend(lines_of_panic(report, source));
     traceback.push(WHAT_IS_LEFT.into());
     CellError {
         ename: "Interrupted".into(),
@@ -113,14 +107,16 @@ pub fn stopped(report: &PanicReport, source: &CellSource) -> CellError {
     }
 }
 
-/// The cell's line that panicked, or called what did.
-fn line_of_panic(report: &PanicReport, source: &CellSource) -> Vec<String> {
-    let own = source.line(&report.file, report.line);
-    let line = own.or_else(|| {
-        let (file, line) = backtrace::place(&report.backtrace, CELL_FILE)?;
-        source.line(file, line)
-    });
-    line.map_or_else(Vec::new, |line| source.marked(line))
+/// The line that panicked, and those that have called it.
+fn lines_of_panic(report: &PanicReport, source: &CellSource) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, place) in source.places(report).iter().enumerate() {
+        if index > 0 {
+            lines.push("called from".into());
+        }
+        lines.extend(marked(place));
+    }
+    lines
 }
 
 /// A failed `?` that ended a cell, with its causes.
@@ -132,8 +128,8 @@ pub fn failed_question_mark(report: &ErrorReport, source: &CellSource) -> CellEr
             .iter()
             .map(|cause| format!("  {BLUE}caused by{RESET}: {cause}")),
     );
-    if let Some(line) = source.line(&report.file, report.line) {
-        traceback.extend(source.marked(line));
+    if let Some(place) = source.place(&report.file, report.line) {
+        traceback.extend(marked(&place));
     }
     traceback.push(WHAT_IS_LEFT.into());
     CellError {
@@ -154,45 +150,18 @@ pub fn question_mark(message: &str) -> CellError {
         .with_line("Variables of earlier cells are still there; those this cell defined are not.")
 }
 
-impl CellSource<'_> {
-    /// The cell's line for a place in the generated crate, which holds the cell's lines unchanged:
-    /// the text of the line leads back to it.
-    fn line(&self, file: &str, line: u32) -> Option<usize> {
-        if !file.ends_with(CELL_FILE) || line == 0 {
-            return None;
-        }
-        let at = line as usize - 1;
-        let wanted = self.generated.lines().nth(at)?.trim();
-        let same = |line: &&str| line.trim() == wanted;
-        // Equal lines come in the same order here and there.
-        let nth = self.generated.lines().take(at).filter(same).count();
-        let candidates: Vec<usize> = self
-            .code
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| line.trim() == wanted)
-            .map(|(i, _)| i + 1)
-            .collect();
-        candidates.get(nth).or(candidates.last()).copied()
-    }
-
-    /// A line of the cell, underlined.
-    fn marked(&self, line: usize) -> Vec<String> {
-        let characters = self
-            .code
-            .lines()
-            .nth(line - 1)
-            .map_or(1, |l| l.chars().count());
-        let label = Label {
-            line,
-            column: 1,
-            end_line: line,
-            end_column: characters + 1,
-            text: String::new(),
-            primary: true,
-        };
-        snippet(self.code, self.execution_count, &[label])
-    }
+/// A line of a cell, underlined.
+fn marked(place: &CellPlace) -> Vec<String> {
+    let text = place.code.lines().nth(place.line - 1);
+    let label = Label {
+        line: place.line,
+        column: 1,
+        end_line: place.line,
+        end_column: text.map_or(1, |text| text.chars().count()) + 1,
+        text: String::new(),
+        primary: true,
+    };
+    snippet(place.code, place.execution_count, &[label])
 }
 
 /// A range of the cell that has something said about it; 1-based, end exclusive.
@@ -268,6 +237,7 @@ fn snippet(code: &str, execution_count: usize, labels: &[Label]) -> Vec<String> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::cell_places::EarlierCell;
     use super::*;
 
     fn plain(lines: &[String]) -> String {
@@ -305,12 +275,39 @@ mod tests {
             code: "let a = 1;\npanic!(\"boom\");",
             generated,
             execution_count: 3,
+            earlier: &[],
         };
         let error = panic(&report, &source);
         assert_eq!(error.evalue, "boom");
         assert!(
             plain(&error.traceback).contains("cell [3], line 2"),
             "{error:?}"
+        );
+    }
+
+    #[test]
+    fn a_panic_in_an_earlier_cells_function_shows_both_cells() {
+        let report = PanicReport {
+            message: "boom".into(),
+            file: "src/lib.rs".into(),
+            line: 2,
+            backtrace: "   0: ctx::run_user_code_2\n             at src/lib.rs:5:1\n".into(),
+        };
+        let source = CellSource {
+            code: "f()",
+            generated: "fn f() {\n  panic!(\"boom\");\n}\nfn run() {\nf()\n}",
+            execution_count: 2,
+            earlier: &[EarlierCell {
+                code: "fn f() {\n  panic!(\"boom\");\n}".into(),
+                execution_count: 1,
+            }],
+        };
+        let shown = plain(&panic(&report, &source).traceback);
+        let inner = shown.find("cell [1], line 2").expect(&shown);
+        assert!(!shown.contains("src/lib.rs"), "{shown}");
+        assert!(
+            shown[inner..].contains("called from\n --> cell [2], line 1"),
+            "{shown}"
         );
     }
 
@@ -326,6 +323,7 @@ mod tests {
             code: "f()",
             generated: "f()",
             execution_count: 1,
+            earlier: &[],
         };
         assert!(plain(&panic(&report, &source).traceback).contains("at /x/tensor.rs:9"));
     }
@@ -343,6 +341,7 @@ mod tests {
             code: "parse()?;",
             generated: "fn run() {\nparse()?;\n}",
             execution_count: 4,
+            earlier: &[],
         };
         let error = failed_question_mark(&report, &source);
         let traceback = plain(&error.traceback);

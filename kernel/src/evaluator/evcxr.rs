@@ -8,8 +8,8 @@ mod start_up;
 mod steps;
 
 use self::start_up::{commands, drain, read_ahead};
+use super::cell_places::{CellSource, EarlierCell};
 use super::deaths::process_died;
-use super::diagnostics::CellSource;
 use super::interrupts::CellInterrupter;
 use super::notebook_progress::NotebookProgress;
 use super::{
@@ -60,6 +60,8 @@ pub struct EvcxrEvaluator {
     /// The folder that cells are linked against; as long as this is here, nobody removes it as unused.
     prepared: Option<Prepared>,
     start_up: StartUp,
+    /// What has been defined, for panics in later cells.
+    compiled_cells: Vec<EarlierCell>,
 }
 
 /// What the prelude panics with where the stop button ends a cell that has no error to return: in a
@@ -107,6 +109,7 @@ impl EvcxrEvaluator {
             failure: None,
             prepared: None,
             start_up,
+            compiled_cells: Vec::new(),
         })
     }
 
@@ -269,6 +272,7 @@ impl EvcxrEvaluator {
                 code,
                 generated: &generated,
                 execution_count: count,
+                earlier: &self.compiled_cells,
             };
             return Err(match (record.question_mark, record.reported_error) {
                 (Some(_), Some(report)) => diagnostics::failed_question_mark(&report, &source),
@@ -353,7 +357,16 @@ impl Evaluator for EvcxrEvaluator {
         let has_died = matches!(result, Ok(Err(Error::SubprocessTerminated(_))));
         self.note_use(code, has_died);
         self.tell_analyst_of_cell(code, matches!(result, Ok(Ok(_))));
-        self.outcome(result?, record, code, execution_count, &variables)
+        let result = result?;
+        let has_compiled = result.is_ok();
+        let outcome = self.outcome(result, record, code, execution_count, &variables);
+        if has_compiled {
+            self.compiled_cells.push(EarlierCell {
+                code: code.to_owned(),
+                execution_count,
+            });
+        }
+        outcome
     }
 
     fn evaluate(&mut self, expression: &str) -> Result<Shown, CellError> {
