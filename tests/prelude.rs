@@ -135,8 +135,10 @@ fn what_needs_cuda_compiles_without_it() {
             .args(["--defined-only"])
             .arg(object.path()),
     );
-    for name in ["new", "free", "enter", "leave", "begin", "end", "replay"] {
-        let name = format!(" T torchbook_cuda_recorder_{name}\n");
+    let recorder = ["new", "free", "enter", "leave", "begin", "end", "replay"];
+    let recorder = recorder.map(|name| format!("recorder_{name}"));
+    for name in recorder.iter().map(String::as_str).chain(["device_name"]) {
+        let name = format!(" T torchbook_cuda_{name}\n");
         assert!(defined.contains(&name), "{name:?} in {defined}");
     }
 }

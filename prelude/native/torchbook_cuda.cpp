@@ -1,6 +1,6 @@
-// CUDA graphs: a training step that is recorded once and started with one call afterwards.
-// prelude/src/native/graph.rs is the other side. Built only where libtorch has CUDA; what libtorch
-// offers for all devices is in torchbook_device.cpp.
+// CUDA graphs: a training step that is recorded once and started with one call afterwards; and what a
+// GPU is called. prelude/src/native/graph.rs and device.rs are the other side. Built only where libtorch
+// has CUDA; what libtorch offers for all devices is in torchbook_device.cpp.
 //
 // ATen/cuda/CUDAContext.h is avoided: it needs the headers of cuBLAS and three others. Nothing here
 // calls CUDA's runtime itself, so that nothing but libtorch's libraries must be linked.
@@ -14,8 +14,14 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <optional>
+
+namespace at::cuda {
+// As in CUDAContext.h; libtorch fills the properties once for each GPU and keeps them.
+TORCH_CUDA_CPP_API cudaDeviceProp *getDeviceProperties(c10::DeviceIndex index);
+} // namespace at::cuda
 
 namespace {
 
@@ -44,6 +50,15 @@ struct Recorder {
 } // namespace
 
 extern "C" {
+
+// As the driver calls it, such as `NVIDIA H100 80GB HBM3`, cut where `name` ends.
+char *torchbook_cuda_device_name(int8_t index, char *name, size_t size) {
+  return guarded([&] {
+    at::globalContext().lazyInitDevice(at::kCUDA);
+    std::strncpy(name, at::cuda::getDeviceProperties(index)->name, size - 1);
+    name[size - 1] = '\0';
+  });
+}
 
 char *torchbook_cuda_recorder_new(int8_t index, Recorder **recorder) {
   return guarded([&] {

@@ -133,6 +133,8 @@ pub struct Versions {
     pub libtorch: &'static str,
     /// Where models are built.
     pub device: Device,
+    /// What the driver calls that device, if it is a GPU and the prelude was built with CUDA.
+    pub gpu: Option<String>,
     /// CUDA GPUs that libtorch sees.
     pub cuda_devices: i64,
     /// Why models are built on the CPU, where a GPU was to be expected: libtorch has CUDA, or the
@@ -147,13 +149,22 @@ pub struct Versions {
 /// ```
 /// println!("{}", torchbook::versions());
 /// // torchbook 0.1.0, tch 0.24, libtorch 2.11.0, device cpu, 2 threads
+/// // torchbook 0.1.0, tch 0.24, libtorch 2.11.0, device cuda:0 (NVIDIA H100 80GB HBM3), 8 threads
 /// ```
 pub fn versions() -> Versions {
+    let device = default_device();
+    let gpu = match device {
+        Device::Cuda(index) => i8::try_from(index)
+            .ok()
+            .and_then(|index| native::gpu_name(index).ok()),
+        _ => None,
+    };
     Versions {
         torchbook: env!("CARGO_PKG_VERSION"),
         tch: "0.24",
         libtorch: option_env!("TORCHBOOK_LIBTORCH_VERSION").unwrap_or("unknown"),
-        device: default_device(),
+        device,
+        gpu,
         cuda_devices: Cuda::device_count(),
         no_gpu_because: why_no_gpu().filter(|_| native::has_cuda() || asks_for_cuda()),
         threads: tch::get_num_threads(),
@@ -169,14 +180,17 @@ impl fmt::Display for Versions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "torchbook {}, tch {}, libtorch {}, device {}, {} thread{}",
+            "torchbook {}, tch {}, libtorch {}, device {}",
             self.torchbook,
             self.tch,
             self.libtorch,
-            name(self.device),
-            self.threads,
-            if self.threads == 1 { "" } else { "s" }
+            name(self.device)
         )?;
+        if let Some(gpu) = &self.gpu {
+            write!(f, " ({gpu})")?;
+        }
+        let plural = if self.threads == 1 { "" } else { "s" };
+        write!(f, ", {} thread{plural}", self.threads)?;
         match &self.no_gpu_because {
             Some(reason) => write!(f, "; no GPU: {reason}"),
             None => Ok(()),
@@ -194,6 +208,22 @@ mod tests {
         assert!(text.starts_with("torchbook 0."), "{text}");
         assert!(text.contains("libtorch 2.11.0, device c"), "{text}");
         assert!(text.contains(" thread"), "{text}");
+    }
+
+    #[test]
+    fn a_gpu_is_called_what_its_driver_calls_it() {
+        let versions = Versions {
+            device: Device::Cuda(1),
+            gpu: Some("NVIDIA H100 80GB HBM3".into()),
+            threads: 8,
+            ..versions()
+        };
+        let text = versions.to_string();
+        assert!(
+            text.ends_with("device cuda:1 (NVIDIA H100 80GB HBM3), 8 threads"),
+            "{text}"
+        );
+        assert!(native::gpu_name(0).is_err() || Cuda::is_available());
     }
 
     #[test]

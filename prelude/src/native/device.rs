@@ -1,5 +1,8 @@
-//! Devices, through `native/torchbook_device.cpp`; what users call is in `crate::device`.
+//! Devices, through `native/torchbook_device.cpp`, and the name of one through
+//! `native/torchbook_cuda.cpp`; what users call is in `crate::device`.
 
+#[cfg(cuda_graphs)]
+use std::ffi::CStr;
 use std::ffi::{CString, c_char, c_int};
 
 use super::checked;
@@ -28,6 +31,37 @@ pub(crate) fn has_cuda() -> bool {
 pub(crate) fn begin_cuda() -> Result<()> {
     // SAFETY: no arguments; libtorch does it once, whatever the threads.
     checked(unsafe { torchbook_device_begin_cuda() })
+}
+
+#[cfg(cuda_graphs)]
+unsafe extern "C" {
+    fn torchbook_cuda_device_name(index: i8, name: *mut c_char, size: usize) -> *mut c_char;
+}
+
+/// What the driver calls a GPU, such as `NVIDIA H100 80GB HBM3`.
+///
+/// # Errors
+/// If CUDA cannot be used.
+#[cfg(cuda_graphs)]
+pub(crate) fn gpu_name(index: i8) -> Result<String> {
+    // As long as CUDA's own.
+    let mut name: [c_char; 256] = [0; 256];
+    // SAFETY: `name` lives through the call, and its length is told.
+    checked(unsafe { torchbook_cuda_device_name(index, name.as_mut_ptr(), name.len()) })?;
+    // SAFETY: the call ends what it writes with a 0, and all of it was 0 before.
+    let name = unsafe { CStr::from_ptr(name.as_ptr()) };
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// Not known to a prelude that was built without CUDA.
+///
+/// # Errors
+/// Always.
+#[cfg(not(cuda_graphs))]
+pub(crate) fn gpu_name(_index: i8) -> Result<String> {
+    Err(crate::Error::Torch {
+        message: "this prelude was built without CUDA".into(),
+    })
 }
 
 /// Bytes on a GPU: allocated, its peak, reserved, its peak, free, total.

@@ -1,4 +1,7 @@
-"""PyTorch with fused Adam, eager or compiled: torch_peer.py WORKLOAD SAMPLES BATCH EPOCHS FOLDER MODE."""
+"""PyTorch with fused Adam, eager or compiled: torch_peer.py WORKLOAD SAMPLES BATCH EPOCHS FOLDER MODE [DEVICE [PRECISION]].
+
+DEVICE is `cpu` or `cuda`, where the data lie, too; PRECISION is `float32`, `tf32` or `bfloat16` (autocast).
+"""
 
 import sys
 import time
@@ -34,10 +37,16 @@ MODELS = {
     "lstm": lambda: [LastStep(), nn.Linear(128, 10)],
 }
 
+DEVICE, PRECISION = (sys.argv[7:] + ["cpu", "float32"][len(sys.argv[7:]):])[:2]
+torch.set_float32_matmul_precision("highest" if PRECISION == "float32" else "high")
+torch.backends.cudnn.allow_tf32 = PRECISION != "float32"
+torch.backends.cudnn.benchmark = True
+precision = lambda: torch.autocast(DEVICE, torch.bfloat16, enabled=PRECISION == "bfloat16")
+
 torch.manual_seed(0)
-x, y, x_test, y_test = (torch.from_numpy(array) for array in images())
+x, y, x_test, y_test = (torch.from_numpy(array).to(DEVICE) for array in images())
 x, x_test = (images.reshape(-1, 1, 28, 28) for images in (x, x_test))
-model = nn.Sequential(*MODELS[WORKLOAD]())
+model = nn.Sequential(*MODELS[WORKLOAD]()).to(DEVICE)
 for layer in model:
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         nn.init.xavier_uniform_(layer.weight)
@@ -49,13 +58,14 @@ epochs = []
 for _ in range(EPOCHS):
     began = time.perf_counter()
     model.train()
-    total, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
-    order = torch.randperm(len(x))
+    total, right = torch.zeros((), device=DEVICE), torch.zeros((), dtype=torch.long, device=DEVICE)
+    order = torch.randperm(len(x), device=DEVICE)
     for rows in order.split(BATCH):
         images, labels = x.index_select(0, rows), y.index_select(0, rows)
         optimizer.zero_grad(set_to_none=True)
-        output = step(images)
-        loss = F.cross_entropy(output, labels)
+        with precision():
+            output = step(images)
+            loss = F.cross_entropy(output, labels)
         loss.backward()
         optimizer.step()
         total += loss.detach() * len(images)
@@ -67,12 +77,12 @@ model.eval()
 
 
 def predict():
-    with torch.inference_mode():
-        return torch.cat([step(part) for part in x_test.split(256)]).softmax(1)
+    with torch.inference_mode(), precision():
+        return torch.cat([step(part) for part in x_test.split(256)]).softmax(1).cpu()
 
 
 def evaluate():
-    with torch.inference_mode():
+    with torch.inference_mode(), precision():
         loss = right = 0
         for part, labels in zip(x_test.split(256), y_test.split(256)):
             output = step(part)
