@@ -6,7 +6,11 @@
 // A benchmark that cannot go on has failed.
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code, reason = "the tests' client can do more than this needs")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests' client can do more than this needs"
+)]
 #[path = "../integration/client.rs"]
 mod client;
 #[path = "../integration/soak.rs"]
