@@ -56,9 +56,12 @@ fn compile_native(libtorch: &Path) {
             [
                 "torchbook_native",
                 "torchbook_device",
+                "adam",
                 "batch_norm",
                 "convolution",
                 "dense",
+                "factors",
+                "narrow_products",
                 "recorded_adam",
             ]
             .map(|name| format!("native/{name}.cpp")),
@@ -103,6 +106,8 @@ fn native_build(libtorch: &Path) -> cc::Build {
         .include(libtorch.with_file_name("include"))
         // libtorch's headers are not ours to warn about.
         .warnings(false)
+        // Square roots then are one instruction, for sixteen numbers.
+        .flag_if_supported("-fno-math-errno")
         // Its loops would be slow in an unoptimised build, too, and there is nothing to debug them with.
         .opt_level(3);
     build

@@ -27,8 +27,8 @@ using torch::autograd::variable_list;
 
 // Up to here a row of the matrix is cheap to write and read again. With more, libtorch wins.
 constexpr int64_t LARGEST_WINDOW = 64;
-// Bytes that one instruction or two can copy.
-constexpr int64_t BYTES_AT_ONCE = 64;
+// Bytes that one instruction or two can copy: the first of these that are enough.
+constexpr int64_t FEW_BYTES = 16, BYTES_AT_ONCE = 64;
 // Rows of the matrix that are worth a thread.
 constexpr int64_t ROWS_OF_A_THREAD = 256;
 
@@ -60,7 +60,11 @@ void write_window(const Number *image, const Windows &w, int64_t top, int64_t le
       }
     } else if (spill) {
       // What is too much is written over by the next piece.
-      std::memcpy(static_cast<void *>(to), from, BYTES_AT_ONCE);
+      if (sizeof(Number) * piece <= FEW_BYTES) {
+        std::memcpy(static_cast<void *>(to), from, FEW_BYTES);
+      } else {
+        std::memcpy(static_cast<void *>(to), from, BYTES_AT_ONCE);
+      }
     } else {
       std::memcpy(static_cast<void *>(to), from, sizeof(Number) * piece);
     }

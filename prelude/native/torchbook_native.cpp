@@ -6,40 +6,14 @@
 #include "guarded.h"
 
 #include <ATen/autocast_mode.h>
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/full.h>
-#include <c10/core/GradMode.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <malloc.h>
-#include <vector>
 
 namespace {
 
 std::atomic<bool> mkl_has_asked{false};
-
-// The fused kernels run over raw memory and check nothing themselves.
-void check_alike(const char *name, const at::Tensor &parameter, const at::Tensor &other) {
-  TORCH_CHECK(other.sizes() == parameter.sizes() &&
-                  other.scalar_type() == parameter.scalar_type() &&
-                  other.device() == parameter.device() &&
-                  other.strides() == parameter.strides() && other.is_non_overlapping_and_dense(),
-              "Adam: expected a ", name, " that is like its parameter, ", parameter.scalar_type(),
-              " ", parameter.sizes(), " on ", parameter.device(), " without gaps, received ",
-              other.scalar_type(), " ", other.sizes(), " on ", other.device());
-}
-
-std::vector<at::Tensor> list(size_t count, const at::Tensor *const *tensors) {
-  std::vector<at::Tensor> list;
-  list.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    list.push_back(*tensors[i]);
-  }
-  return list;
-}
 
 } // namespace
 
@@ -85,44 +59,6 @@ char *torchbook_native_autocast_end(bool cuda, bool nested) {
       at::autocast::clear_cache();
     }
     at::autocast::set_autocast_enabled(cuda ? at::kCUDA : at::kCPU, nested);
-  });
-}
-
-// One step of Adam for `count` parameters, in one pass over each. `step` counts from 1; `largest` is
-// null without amsgrad.
-char *torchbook_native_fused_adam(size_t count, const at::Tensor *const *parameters,
-                                  const at::Tensor *const *gradients,
-                                  const at::Tensor *const *means,
-                                  const at::Tensor *const *squares,
-                                  const at::Tensor *const *largest, double step,
-                                  double learning_rate, double beta_1, double beta_2,
-                                  double epsilon) {
-  return guarded([&] {
-    c10::AutoGradMode without_gradients(false);
-    const auto all = list(count, parameters);
-    auto slopes = list(count, gradients);
-    for (size_t i = 0; i < count; ++i) {
-      if (slopes[i].sizes() == all[i].sizes() && slopes[i].strides() != all[i].strides()) {
-        // Backward passes may hand over another order of axes than the parameter's.
-        slopes[i] = at::empty_like(all[i]).copy_(slopes[i]);
-      }
-      check_alike("parameter", all[i], all[i]);
-      check_alike("gradient", all[i], slopes[i]);
-      check_alike("average of the gradient", all[i], *means[i]);
-      check_alike("average of its square", all[i], *squares[i]);
-      if (largest != nullptr) {
-        check_alike("largest average", all[i], *largest[i]);
-      }
-    }
-    if (all.empty()) {
-      return;
-    }
-    const auto steps = at::full({}, step, all[0].options().dtype(at::kFloat));
-    at::_fused_adam_(all, slopes, list(count, means), list(count, squares),
-                     list(largest == nullptr ? 0 : count, largest),
-                     std::vector<at::Tensor>(count, steps), learning_rate, beta_1, beta_2,
-                     /*weight_decay=*/0.0, epsilon, /*amsgrad=*/largest != nullptr,
-                     /*maximize=*/false);
   });
 }
 

@@ -19,18 +19,18 @@ namespace torchbook {
   __builtin_shuffle(a, b, Places{8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31})
 #endif
 
-// Writes rows first..last of `from` (…, width) as columns of `to` (width, height). Numbers are
-// those of Register, of which Places names some.
+// Writes rows first..last of `from` (…, width), which begin `stride` numbers apart, as columns of `to`
+// (width, height). Numbers are those of Register, of which Places names some.
 template <typename Register, typename Places, typename Number>
-TORCHBOOK_INLINE void transpose(const Number *from, int64_t first, int64_t last, int64_t width,
-                                int64_t height, Number *to) {
+TORCHBOOK_INLINE void transpose(const Number *from, int64_t stride, int64_t first, int64_t last,
+                                int64_t width, int64_t height, Number *to) {
   int64_t row = first;
   for (; row + LANES <= last; row += LANES) {
     int64_t column = 0;
     for (; column + LANES <= width; column += LANES) {
       Register tile[LANES], mixed[LANES];
       for (int i = 0; i < LANES; ++i) {
-        std::memcpy(&tile[i], from + (row + i) * width + column, sizeof(Register));
+        std::memcpy(&tile[i], from + (row + i) * stride + column, sizeof(Register));
       }
       // A number's place has four bits for its row and four for its column. Each round moves one
       // bit of the row to the other end of the column.
@@ -47,13 +47,13 @@ TORCHBOOK_INLINE void transpose(const Number *from, int64_t first, int64_t last,
     }
     for (; column < width; ++column) {
       for (int i = 0; i < LANES; ++i) {
-        to[column * height + row + i] = from[(row + i) * width + column];
+        to[column * height + row + i] = from[(row + i) * stride + column];
       }
     }
   }
   for (; row < last; ++row) {
     for (int64_t column = 0; column < width; ++column) {
-      to[column * height + row] = from[row * width + column];
+      to[column * height + row] = from[row * stride + column];
     }
   }
 }

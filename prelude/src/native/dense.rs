@@ -83,8 +83,17 @@ mod tests {
     #[test]
     fn outputs_and_gradients_are_the_formulas() -> Result<()> {
         // Rows and features that fill registers and such that do not.
-        for (rows, features) in [(32, 9216), (1, 1024), (17, 1030), (48, 2047)] {
-            let inputs = case(rows, features, 5);
+        // The last ones are for loops of our own, where the processor has them.
+        for (rows, features, units) in [
+            (32, 9216, 5),
+            (1, 1024, 5),
+            (17, 1030, 5),
+            (48, 2047, 5),
+            (32, 9216, 128),
+            (1, 1024, 64),
+            (33, 1056, 192),
+        ] {
+            let inputs = case(rows, features, units);
             let [x, kernel, bias] = &inputs;
             for twice in [false, true] {
                 let ours = dense(x, kernel, Some(bias))?.expect("many features");
@@ -95,7 +104,7 @@ mod tests {
                     let difference = difference(ours, exact);
                     assert!(
                         difference < 1e-4,
-                        "{rows}, {features}, {twice}: {difference}"
+                        "{rows}, {features}, {units}, {twice}: {difference}"
                     );
                 }
             }
@@ -105,18 +114,20 @@ mod tests {
 
     #[test]
     fn half_precision_is_right_to_the_second_digit() -> Result<()> {
-        let inputs = case(33, 1040, 7);
-        let [x, kernel, bias] = &inputs;
-        let ours = {
-            let _autocast = crate::native::Autocast::to_bfloat16(Device::Cpu)?;
-            dense(x, kernel, Some(bias))?.expect("many features")
-        };
-        assert_eq!(ours.kind(), Kind::BFloat16);
-        let exact = plainly(&inputs);
-        assert!(difference(&ours, &exact) < 2e-2);
-        let exact = gradients(&exact, &inputs, false);
-        for (ours, exact) in gradients(&ours, &inputs, false).iter().zip(&exact) {
-            assert!(ours.kind() == Kind::Float && difference(ours, exact) < 4e-2);
+        for (rows, units) in [(33, 7), (33, 64), (32, 128), (5, 128)] {
+            let inputs = case(rows, 1056, units);
+            let [x, kernel, bias] = &inputs;
+            let ours = {
+                let _autocast = crate::native::Autocast::to_bfloat16(Device::Cpu)?;
+                dense(x, kernel, Some(bias))?.expect("many features")
+            };
+            assert_eq!(ours.kind(), Kind::BFloat16);
+            let exact = plainly(&inputs);
+            assert!(difference(&ours, &exact) < 2e-2);
+            let exact = gradients(&exact, &inputs, false);
+            for (ours, exact) in gradients(&ours, &inputs, false).iter().zip(&exact) {
+                assert!(ours.kind() == Kind::Float && difference(ours, exact) < 4e-2);
+            }
         }
         Ok(())
     }

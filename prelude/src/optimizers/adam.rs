@@ -6,7 +6,7 @@ use super::declaration::optimizer;
 use super::recorded::Numbers;
 use super::steps::{Moment, Rule, Slot, wrong_slots};
 use crate::Result;
-use crate::native::fused_adam;
+use crate::native::adam::fused_adam;
 use crate::native::recorded_adam::{AllAverages, recorded_adam};
 
 optimizer! {
@@ -88,12 +88,12 @@ macro_rules! adams_rule {
                 if slots.iter().any(|kept| kept.len() != self.slots().len()) {
                     return Err(wrong_slots(stringify!($name)));
                 }
-                // libtorch adds epsilon after the correction of v, Keras before: divided by it, ours
-                // is theirs.
-                let correction = (1.0 - self.beta_2.powi(moment.step)).sqrt();
-                let epsilon = self.epsilon / correction;
                 let betas = (self.beta_1, self.beta_2);
-                fused_adam(parameters, gradients, slots, moment, betas, epsilon)
+                fused_adam(parameters, gradients, slots, moment, betas, self.epsilon)
+            }
+
+            fn takes_factors(&self) -> bool {
+                !self.amsgrad
             }
 
             fn recorded_rate(&self, moment: &Moment) -> Option<f64> {

@@ -115,6 +115,10 @@ macro_rules! optimizer {
                 applied
             }
 
+            fn takes_factors(&self) -> bool {
+                self.state.takes_factors(self, &self.settings)
+            }
+
             fn record(&mut self, device: Option<tch::Device>) -> $crate::Result<bool> {
                 let mut state = std::mem::take(&mut self.state);
                 let recorded = state.record(self, &self.settings, device);

@@ -51,6 +51,12 @@ pub trait Optimizer: Send {
     /// the stop button: nothing has changed then.
     fn apply(&mut self, parameters: &[Tensor], gradients: &[Tensor]) -> Result<()>;
 
+    /// Whether [`apply`](Optimizer::apply) can do with gradients that are kept as two factors.
+    #[doc(hidden)]
+    fn takes_factors(&self) -> bool {
+        false
+    }
+
     /// With a device, [`apply`](Optimizer::apply) does only what can be recorded and replayed there,
     /// until this is called without one. Returns whether the optimizer can do that.
     #[doc(hidden)]

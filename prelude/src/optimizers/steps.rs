@@ -166,6 +166,11 @@ pub(super) trait Rule {
         Ok(())
     }
 
+    /// Whether `step_all` takes gradients as factors ([`crate::native::factors`]).
+    fn takes_factors(&self) -> bool {
+        false
+    }
+
     /// The number that a recorded step reads as its size; `None` for a rule without such a step.
     fn recorded_rate(&self, moment: &Moment) -> Option<f64> {
         let _ = moment;
@@ -241,6 +246,16 @@ impl State {
         }
         self.iterations += 1;
         Ok(())
+    }
+
+    /// Whether nothing but the rule's formula reads the gradients of the next step.
+    pub(super) fn takes_factors(&self, rule: &impl Rule, settings: &Settings) -> bool {
+        let clips = [
+            settings.clipnorm,
+            settings.clipvalue,
+            settings.global_clipnorm,
+        ];
+        rule.takes_factors() && !self.is_recording && clips.iter().all(Option::is_none)
     }
 
     pub(super) fn moment(&self, settings: &Settings) -> Moment {

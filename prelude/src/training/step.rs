@@ -7,6 +7,7 @@ use super::compile::Compiled;
 use super::interrupt;
 use crate::model::layers::ModelOutput;
 use crate::model::network::Network;
+use crate::native::factors::Factors;
 use crate::{Mode, Result, mixed_precision};
 
 /// What a step leaves behind for metrics and display; nothing in it holds on to the graph of
@@ -65,6 +66,9 @@ pub(crate) fn train_on_batch(
         if let Some(penalty) = model.penalty()? {
             loss = loss.f_add(&penalty)?;
         }
+        // Large gradients that nobody reads but the optimizer are not computed as a whole.
+        let factors = compiled.optimizer.borrow().takes_factors();
+        let _factors = factors.then(Factors::begin);
         // Fresh gradients instead of accumulated ones: nothing to set to zero, nothing left in
         // `.grad`.
         let gradients = Tensor::f_run_backward(&[&loss], variables, false, false)?;
