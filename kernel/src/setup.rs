@@ -20,6 +20,7 @@ pub mod prepared;
 mod prepared_contents;
 pub mod progress;
 pub mod ready;
+mod signatures;
 pub mod std_sources;
 pub mod toolchain;
 

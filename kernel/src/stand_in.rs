@@ -10,6 +10,7 @@
 pub mod answers;
 pub mod build;
 pub mod compilation;
+pub mod crate_signatures;
 pub mod crates;
 pub mod diagnostics;
 pub mod first_cell;

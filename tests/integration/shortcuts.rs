@@ -110,7 +110,7 @@ fn levels_and_variables_of_the_environment_reach_the_compiler() {
     assert!(client.shut_down().success());
 }
 
-/// rust-analyzer sees less of std than there is: every variable must still get its type.
+/// rust-analyzer sees less of std and the prelude than there is: every variable must still get its type.
 #[test]
 fn variables_of_what_containers_give_need_no_type() {
     let _alone = alone();
@@ -154,6 +154,32 @@ fn variables_of_what_containers_give_need_no_type() {
             (
                 "let tensors = vec![Tensor::from_slice(&[1.0f32])]; let size = tensors.first().map(|t| t.size());\nsize",
                 "Some([1])",
+            ),
+            // Lengths that functions compute, and types behind `impl`.
+            (
+                "const N: usize = usize::pow(2, 3); let powers = [1u8; N]; let bytes = 5u32.to_le_bytes();\npowers.len() + bytes.len()",
+                "12",
+            ),
+            (
+                "let words = \"a bc\".split_whitespace().map(str::len).rev().collect::<Vec<_>>();\nwords",
+                "[2, 1]",
+            ),
+            (
+                "let sorted = [3, 1].into_iter().min(); let pairs = [1, 2].iter().zip([3.5, 4.5]).last();\n(sorted, pairs.map(|p| p.1))",
+                "(Some(1), Some(4.5))",
+            ),
+            (
+                "let number = \"7\".parse::<u16>().ok(); let sum = 250u8.checked_add(9); let (low, over) = 250u8.overflowing_add(9);\n(number, sum, low, over)",
+                "(Some(7), None, 3, true)",
+            ),
+            // Of tch's generated methods, of operators, of the prelude's own.
+            (
+                "let a = Tensor::from_slice(&[1.0f32, 2.0]) * 2.0 + 1.0; let (best, at) = a.max_dim(0, false); let kind = a.kind();\n(best.double_value(&[]), at.int64_value(&[]), kind)",
+                "(5.0, 1, Float)",
+            ),
+            (
+                "let result = a.f_matmul(&a); let value = result.map(|t| t.double_value(&[])).unwrap_or(0.0);\nvalue",
+                "34.0",
             ),
         ],
     );

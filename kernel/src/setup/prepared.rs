@@ -140,9 +140,8 @@ impl Prepared {
 
     /// Links the sources of std that rust-analyzer reads; without them, it reads the toolchain's.
     pub fn link_std_sources(&self) {
-        let folder = self.folder.join(std_sources::NAME);
-        if let Err(error) = std_sources::ensure(&self.toolchain.sysroot, &folder) {
-            tracing::warn!(%error, folder = %folder.display(), "first cells will take longer");
+        if let Err(error) = std_sources::ensure(&self.toolchain.sysroot, &self.folder) {
+            tracing::warn!(%error, folder = %self.folder.display(), "first cells will take longer");
         }
     }
 

@@ -121,13 +121,14 @@ pub fn rustc(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<ExitC
 /// evcxr analyses its first cell, which is its own, before it knows any dependency, and then
 /// everything once more. std is not worth loading for the first.
 fn sysroot_for_analysis(tools: &Tools, settings: &Settings) -> PathBuf {
-    let is_evcxrs_own = std::env::current_dir().is_ok_and(|folder| folder == settings.evcxr)
+    let is_evcxrs = std::env::current_dir().is_ok_and(|folder| folder == settings.evcxr);
+    let is_evcxrs_own = is_evcxrs
         && std::fs::read_to_string(settings.evcxr.join("Cargo.toml"))
             .is_ok_and(|manifest| !manifest.contains("torchbook-prelude"));
     if is_evcxrs_own {
         tools.empty_sysroot()
     } else {
-        settings.analysed_sysroot()
+        settings.analysed_sysroot(!is_evcxrs)
     }
 }
 
@@ -146,7 +147,9 @@ pub fn cargo(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<ExitC
             Some(ExitCode::SUCCESS)
         }
         ["--version"] | ["rustc", "-Z", "unstable-options", "--print", ..]
-            if is_in(&settings.evcxr) || is_in(&settings.analysed_sysroot()) =>
+            if std::env::current_dir().is_ok_and(|folder| {
+                folder.starts_with(&settings.evcxr) || settings.is_of_std(&folder)
+            }) =>
         {
             let key = key(settings, words, &[]);
             let shared = settings.shared_answers.as_path();

@@ -2,23 +2,26 @@
 //!
 //! rust-analyzer parses every crate that is named there. The prelude has some 160 dependencies;
 //! types of only a few of them appear in its public surface. What the user adds with `:dep` stays,
-//! with what it depends on.
+//! with what it depends on. Of the prelude and its crates, the rust-analyzer inside evcxr is shown
+//! signatures ([`crate_signatures`]).
 
 use super::answers::{self, Answer};
+use super::crate_signatures;
 use super::guard::GoodVersions;
 use super::progress;
 use super::real_command;
 use super::tools::{Settings, Tools};
 use crate::setup::kernel_folder::ANALYSIS;
+use crate::setup::std_sources;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
 
 /// The prelude's package.
-const PRELUDE: &str = "torchbook-prelude";
+pub(super) const PRELUDE: &str = "torchbook-prelude";
 /// What the prelude shows to cells of its dependencies.
-const PUBLIC_DEPENDENCIES: [&str; 5] =
+pub(super) const PUBLIC_DEPENDENCIES: [&str; 5] =
     ["tch", "torch-sys", "plotters", "plotters-backend", "mnist"];
 /// What std is made of, as far as types in cells go. The last two are how hashbrown calls `core` and
 /// `alloc`: without them the fields of maps are unknown, and with those what a map's methods return.
@@ -52,7 +55,7 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     // The same crates once more, for questions. Asked once for each set of dependencies, by a path
     // that no other kernel has: not worth keeping.
     let is_analysis = folder == settings.evcxr.with_file_name(ANALYSIS);
-    if !is_cells && !is_analysis && !folder.starts_with(settings.analysed_sysroot()) {
+    if !is_cells && !is_analysis && !settings.is_of_std(&folder) {
         return None;
     }
     let manifest = std::fs::read(folder.join("Cargo.toml")).ok()?;
@@ -64,10 +67,18 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
     let filter = [&PUBLIC_DEPENDENCIES[..], &STANDARD_LIBRARY[..]]
         .concat()
         .join(" ");
-    let key = answers::key(settings, words, &[&manifest, &lock, filter.as_bytes()]);
+    let shows_signatures = is_cells && !String::from_utf8_lossy(&manifest).contains(VALIDATION);
+    let form = match shows_signatures {
+        true => std_sources::CRATE_SIGNATURES,
+        false => "",
+    };
+    let contents = [&manifest, &lock, filter.as_bytes(), form.as_bytes()];
+    let key = answers::key(settings, words, &contents);
     let own = tools.answers();
     if !is_analysis
         && let Some(answer) = answers::recall(settings, &[&own, &settings.shared_answers], &key)
+        // Of this kernel's own, they may have been deleted with the prepared folder.
+        && (!shows_signatures || settings.signatures(PRELUDE).exists())
     {
         return Some(answer.print());
     }
@@ -90,6 +101,9 @@ pub fn answer(tools: &Tools, settings: &Settings, words: &[&str]) -> Option<Exit
         && let Ok(mut metadata) = serde_json::from_str::<Value>(&answer.stdout)
     {
         keep_visible(&mut metadata);
+        if shows_signatures && let Err(error) = crate_signatures::show(&mut metadata, settings) {
+            eprintln!("torchbook: no signatures, so the next cell takes longer: {error}");
+        }
         answer.stdout = metadata.to_string();
         let reach = if is_analysis {
             Reach::Once
@@ -240,7 +254,7 @@ fn links(metadata: &Value) -> HashMap<String, Vec<String>> {
         .collect()
 }
 
-fn retain(array: &mut Value, keep: impl Fn(&Value) -> bool) {
+pub(super) fn retain(array: &mut Value, keep: impl Fn(&Value) -> bool) {
     if let Some(array) = array.as_array_mut() {
         array.retain(|value| keep(value));
     }

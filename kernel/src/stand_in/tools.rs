@@ -65,14 +65,32 @@ impl Settings {
             .map_or_else(PathBuf::new, Path::to_path_buf)
     }
 
-    /// The toolchain's folder as rust-analyzer is to see it.
-    pub fn analysed_sysroot(&self) -> PathBuf {
-        let own = self.prepared().join(std_sources::NAME);
+    /// The toolchain's folder as rust-analyzer is to see it: in the one that answers questions, or in
+    /// the one inside evcxr, which is asked for types alone.
+    pub fn analysed_sysroot(&self, answers_questions: bool) -> PathBuf {
+        let own = self.prepared().join(if answers_questions {
+            std_sources::WHOLE
+        } else {
+            std_sources::SIGNATURES
+        });
         if own.exists() {
             own
         } else {
             self.sysroot.clone()
         }
+    }
+
+    /// Whether a folder has sources of std that [`Settings::analysed_sysroot`] has named.
+    pub fn is_of_std(&self, folder: &Path) -> bool {
+        let sysroots = [true, false].map(|whole| self.analysed_sysroot(whole));
+        sysroots.iter().any(|sysroot| folder.starts_with(sysroot))
+    }
+
+    /// Where a package's signatures are, for the rust-analyzer inside evcxr. With the answers that name
+    /// them, so that they go together.
+    pub fn signatures(&self, package: &str) -> PathBuf {
+        let all = self.shared_answers.join(std_sources::CRATE_SIGNATURES);
+        all.join(package)
     }
 
     /// The compiler command of cells that depend on the prelude alone, or of evcxr's own first cell,
