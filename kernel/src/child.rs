@@ -16,13 +16,15 @@ use serde::{Deserialize, Serialize};
 
 /// Environment variable with the number of the inherited rendezvous socket.
 pub const RENDEZVOUS_VARIABLE: &str = "TORCHBOOK_RENDEZVOUS_FD";
-/// Environment variable with the path of libtorchbook.so to load early; absent without a prelude.
+/// Environment variable with the path of libtorchbook.so, to load when the kernel says so; absent without a prelude.
 pub const PRELUDE_LIBRARY_VARIABLE: &str = "TORCHBOOK_PRELUDE_LIBRARY";
 
 /// What the kernel tells the child's control thread, one JSON object a line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum ControlRequest {
+    /// Load the prelude, beside whatever else goes on.
+    LoadPrelude,
     /// A cell is about to run: forget an old interrupt.
     BeginCell,
     /// Flush everything and write a barrier with this id to both streams.

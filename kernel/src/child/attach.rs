@@ -38,7 +38,7 @@ pub fn attach_if_child() -> bool {
         OwnedFd::from_raw_fd(fd)
     };
     let result = hand_over_streams(&rendezvous).and_then(|control| {
-        let prelude = PreludeLibrary::load_in_background(prelude)?;
+        let prelude = PreludeLibrary::new(prelude);
         std::thread::Builder::new()
             .name("torchbook-control".into())
             .spawn(move || control_loop(&control, &prelude))
@@ -125,6 +125,7 @@ fn control_loop(control: &OwnedFd, prelude: &Arc<PreludeLibrary>) {
         while let Some(newline) = buffer.iter().position(|&b| b == b'\n') {
             let line: Vec<u8> = buffer.drain(..=newline).collect();
             match serde_json::from_slice(&line) {
+                Ok(ControlRequest::LoadPrelude) => prelude.load_in_background(),
                 Ok(ControlRequest::BeginCell) => {
                     prelude.begin_cell();
                     cell_is_running = true;

@@ -84,6 +84,8 @@ struct State {
     kept: Option<Option<Shown>>,
     /// The warm-up is over: from now on a flush includes the prelude's buffers.
     user_cells: bool,
+    /// evcxr has run its own first cell: children load the prelude as soon as they start.
+    loads_prelude: bool,
 }
 
 /// Shared by the evaluator, the reader threads and the interrupter.
@@ -178,6 +180,14 @@ impl Hub {
     /// Changes the record of the running cell.
     pub fn with_record<T>(&self, change: impl FnOnce(&mut CellRecord) -> T) -> T {
         change(&mut self.lock().record)
+    }
+
+    /// From now on children load the prelude. Before evcxr has run its own first cell, that cell's library
+    /// would wait for it: the dynamic linker loads one after the other.
+    pub fn load_prelude(&self) {
+        let mut state = self.lock();
+        state.loads_prelude = true;
+        state.send(&ControlRequest::LoadPrelude);
     }
 
     /// A new cell begins.
@@ -299,6 +309,9 @@ impl Hub {
                 pidfd,
                 control,
             });
+            if state.loads_prelude {
+                state.send(&ControlRequest::LoadPrelude);
+            }
             if state.cell_is_running {
                 state.send(&ControlRequest::BeginCell);
             }

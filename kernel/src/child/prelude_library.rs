@@ -5,8 +5,7 @@
 //! own while evcxr and the user are still busy with other things.
 
 use std::ffi::OsString;
-use std::io;
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
 /// Version of the interface this binary speaks.
 const ABI_VERSION: u32 = 2;
@@ -20,35 +19,61 @@ struct Functions {
 /// libtorchbook.so, once it is loaded; until then its functions do nothing.
 pub struct PreludeLibrary {
     functions: OnceLock<Functions>,
-    finished: Mutex<bool>,
+    loading: Mutex<Loading>,
     has_finished: Condvar,
 }
 
+enum Loading {
+    /// Nobody has asked for the library at this path yet.
+    Wanted(OsString),
+    Begun,
+    Finished,
+}
+
 impl PreludeLibrary {
-    /// Starts loading; without a path the library counts as loaded and does nothing.
-    pub fn load_in_background(path: Option<OsString>) -> io::Result<Arc<PreludeLibrary>> {
-        let library = Arc::new(PreludeLibrary {
+    /// A library that is not loaded yet; without a path it counts as loaded and does nothing.
+    pub fn new(path: Option<OsString>) -> Arc<PreludeLibrary> {
+        Arc::new(PreludeLibrary {
             functions: OnceLock::new(),
-            finished: Mutex::new(path.is_none()),
+            loading: Mutex::new(path.map_or(Loading::Finished, Loading::Wanted)),
             has_finished: Condvar::new(),
-        });
-        if let Some(path) = path {
-            let library = Arc::clone(&library);
-            std::thread::Builder::new()
-                .name("torchbook-load".into())
-                .spawn(move || {
-                    if let Err(error) = library.load(&path) {
-                        eprintln!(
-                            "torchbook: cannot load the prelude {}: {error}",
-                            path.to_string_lossy()
-                        );
-                    }
-                    let mut finished = library.finished.lock().unwrap_or_else(|e| e.into_inner());
-                    *finished = true;
-                    library.has_finished.notify_all();
-                })?;
+        })
+    }
+
+    /// Starts loading, the first time.
+    pub fn load_in_background(self: &Arc<PreludeLibrary>) {
+        let mut loading = self.loading();
+        let Loading::Wanted(path) = &*loading else {
+            return;
+        };
+        let path = path.clone();
+        *loading = Loading::Begun;
+        drop(loading);
+        let library = Arc::clone(self);
+        let spawned = std::thread::Builder::new()
+            .name("torchbook-load".into())
+            .spawn(move || {
+                if let Err(error) = library.load(&path) {
+                    eprintln!(
+                        "torchbook: cannot load the prelude {}: {error}",
+                        path.to_string_lossy()
+                    );
+                }
+                library.finish();
+            });
+        if let Err(error) = spawned {
+            eprintln!("torchbook: cannot load the prelude: {error}");
+            self.finish();
         }
-        Ok(library)
+    }
+
+    fn finish(&self) {
+        *self.loading() = Loading::Finished;
+        self.has_finished.notify_all();
+    }
+
+    fn loading(&self) -> MutexGuard<'_, Loading> {
+        self.loading.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     fn load(&self, path: &OsString) -> Result<(), Box<dyn std::error::Error>> {
@@ -80,12 +105,13 @@ impl PreludeLibrary {
     }
 
     /// Blocks until loading has ended, well or badly.
-    pub fn wait_until_loaded(&self) {
-        let mut finished = self.finished.lock().unwrap_or_else(|e| e.into_inner());
-        while !*finished {
-            finished = self
+    pub fn wait_until_loaded(self: &Arc<PreludeLibrary>) {
+        self.load_in_background();
+        let mut loading = self.loading();
+        while !matches!(*loading, Loading::Finished) {
+            loading = self
                 .has_finished
-                .wait(finished)
+                .wait(loading)
                 .unwrap_or_else(|e| e.into_inner());
         }
     }

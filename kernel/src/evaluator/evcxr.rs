@@ -147,6 +147,7 @@ impl EvcxrEvaluator {
         };
         let (context, outputs) = EvalContext::with_subprocess_command(command)
             .map_err(|error| format!("evcxr did not start: {error}"))?;
+        self.hub.load_prelude();
         // evcxr waits after each cell until these channels are empty, whatever is in them.
         drain("evcxr-stdout", outputs.stdout);
         drain("evcxr-stderr", outputs.stderr);
