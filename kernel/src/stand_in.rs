@@ -19,6 +19,7 @@ pub mod kept;
 pub mod metadata;
 pub mod progress;
 pub mod recording;
+pub mod shared_items;
 pub mod source;
 pub mod tools;
 pub mod variables;

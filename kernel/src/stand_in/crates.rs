@@ -8,7 +8,8 @@
 use super::answers::Answer;
 use super::first_cell::FirstCell;
 use super::recording::Recording;
-use super::source::{self, Rewritten};
+use super::shared_items::SharedItems;
+use super::source::{self, Rewritten, Split};
 use super::tools::{Settings, Tools};
 use super::{diagnostics, variables};
 use crate::evaluator::cell_crate;
@@ -27,6 +28,12 @@ const BEHIND_THE_PRELUDE: [&str; 5] = ["torch", "torch_cpu", "torch_cuda", "c10"
 pub const LEVEL_BY_CELL: &str = "0 # by cell";
 /// The level of cells whose loops are worth it.
 const LEVEL_OF_LOOPS: &str = "opt-level=2";
+/// What is quicker for a crate as small as a cell, and yields the same: one unit of code, and a linker that
+/// neither starts threads nor looks for what can be merged.
+const QUICK_CELL: [&str; 2] = [
+    "-Ccodegen-units=1",
+    "-Clink-arg=-Wl,--threads=1,-O0,--build-id=none",
+];
 /// So many versions of the items' crate are kept: an undone change finds its crate again.
 const KEPT_VERSIONS: usize = 4;
 
@@ -93,7 +100,7 @@ impl Compiler<'_> {
         let text = fs::read_to_string(source)?;
         let rewritten = source::rewrite(&variables::leave_unmentioned(&text));
         if let Some(split) = &rewritten.split
-            && let Some(items) = self.items(&split.items)?
+            && let Some(items) = self.items(split)?
         {
             let output = self.cell(&split.cell, &items)?;
             if output.status.success() || diagnostics::are_the_cells_own(&output) {
@@ -104,7 +111,8 @@ impl Compiler<'_> {
     }
 
     /// The items' crate, compiled now or before; none if it has errors.
-    fn items(&self, text: &str) -> io::Result<Option<PathBuf>> {
+    fn items(&self, split: &Split) -> io::Result<Option<PathBuf>> {
+        let text = &split.items;
         let folder = self.tools.crates().join("items");
         let mut hasher = Sha256::new();
         hasher.update(serde_json::to_vec(&self.recording)?);
@@ -119,9 +127,20 @@ impl Compiler<'_> {
         if library.exists() {
             return Ok(Some(library));
         }
+        let shared = split
+            .is_evcxrs_own
+            .then(|| SharedItems::of(self.settings, self.recording, text))
+            .flatten();
+        let partial = folder.join("libctx.rlib");
+        if let Some(shared) = &shared {
+            fs::create_dir_all(&folder)?;
+            if shared.recall(&partial) {
+                fs::rename(&partial, &library)?;
+                return Ok(Some(library));
+            }
+        }
         let mut command = self.rustc(&folder, text, &["--crate-name=ctx", "--crate-type=rlib"])?;
         // Made aside: what was stopped half way must not be found.
-        let partial = folder.join("libctx.rlib");
         let incremental = self.tools.crates().join("incremental");
         command
             .arg(format!("-Cincremental={}", incremental.display()))
@@ -131,7 +150,10 @@ impl Compiler<'_> {
             return Ok(None);
         }
         fs::rename(&partial, &library)?;
-        remove_old_versions(&folder);
+        remove_old_versions(&folder, KEPT_VERSIONS);
+        if let Some(shared) = shared {
+            shared.keep(&library);
+        }
         Ok(Some(library))
     }
 
@@ -139,6 +161,12 @@ impl Compiler<'_> {
         let folder = self.tools.crates().join("cell");
         let mut command =
             self.rustc(&folder, text, &["--crate-name=cell", "--crate-type=cdylib"])?;
+        let words = &self.recording.arguments;
+        // `:linker mold` lets mold act for all linkers below it, which then says so.
+        let is_rustcs_linker = std::env::var_os("MOLD_PATH").is_none();
+        if is_rustcs_linker && !words.iter().any(|word| names_linker(word)) {
+            command.args(QUICK_CELL);
+        }
         command
             .arg("--extern")
             .arg(format!("ctx={}", items.display()))
@@ -188,12 +216,32 @@ impl Compiler<'_> {
     }
 }
 
+/// Whether the user has chosen a linker, which may know other options than lld.
+fn names_linker(word: &str) -> bool {
+    [
+        "linker=",
+        "linker-flavor=",
+        "fuse-ld=",
+        "link-self-contained=",
+    ]
+    .iter()
+    .any(|option| word.contains(option))
+}
+
 /// What holds for both crates of what was recorded.
 fn kept_arguments(recorded: &[String]) -> Vec<&str> {
     let mut kept = Vec::new();
     let mut words = recorded.iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
+            // The prelude, which cells link dynamically: rustc reads both if both are named.
+            "--extern" => {
+                let library = words.next().unwrap_or_default();
+                let dynamic = library.replace(".rlib", ".so");
+                if dynamic == library || !recorded.contains(&dynamic) {
+                    kept.extend([word, library]);
+                }
+            }
             "--crate-name" | "--crate-type" | "--out-dir" => drop(words.next()),
             "-C" => {
                 let option = words.next().unwrap_or_default();
@@ -208,7 +256,8 @@ fn kept_arguments(recorded: &[String]) -> Vec<&str> {
     kept
 }
 
-fn remove_old_versions(folder: &Path) {
+/// Removes all but the newest libraries of a folder.
+pub(super) fn remove_old_versions(folder: &Path, kept: usize) {
     let mut versions: Vec<(std::time::SystemTime, PathBuf)> = fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -217,7 +266,7 @@ fn remove_old_versions(folder: &Path) {
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     versions.sort();
-    let superfluous = versions.len().saturating_sub(KEPT_VERSIONS);
+    let superfluous = versions.len().saturating_sub(kept);
     for (_, path) in &versions[..superfluous] {
         // It goes with the kernel's folder at the latest.
         let _ = fs::remove_file(path);
@@ -246,6 +295,10 @@ mod tests {
             "incremental=/i",
             "--extern",
             "a=/a.so",
+            "--extern",
+            "a=/a.rlib",
+            "--extern",
+            "b=/b.rlib",
             "-Cprefer-dynamic",
         ]
         .map(str::to_owned);
@@ -258,6 +311,8 @@ mod tests {
                 "metadata=1",
                 "--extern",
                 "a=/a.so",
+                "--extern",
+                "b=/b.rlib",
                 "-Cprefer-dynamic"
             ]
         );

@@ -33,26 +33,7 @@ impl<'a> FirstCell<'a> {
             return None;
         }
         let source = fs::read(settings.evcxr.join("src/lib.rs")).ok()?;
-        let kernel = settings.kernel();
-        let command = serde_json::to_string(recording).ok()?;
-        let mut hasher = Sha256::new();
-        for part in [
-            env!("CARGO_PKG_VERSION").as_bytes(),
-            cell_crate::RUSTC_ARGUMENTS.join(" ").as_bytes(),
-            // The library looks for std along a path relative to its own.
-            kernel.parent()?.as_os_str().as_encoded_bytes(),
-            command.replace(&*kernel.to_string_lossy(), "").as_bytes(),
-            &source,
-        ] {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        let hash = hasher.finalize();
-        let digits: String = hash
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digits = key(settings, recording, &source)?;
         Some(FirstCell {
             settings,
             key: format!("first-cell-{digits}"),
@@ -119,6 +100,31 @@ impl<'a> FirstCell<'a> {
             .shared_answers
             .join(format!("{}.so", self.key))
     }
+}
+
+/// The same in all kernels of a prepared folder that compile the same source in the same way.
+pub(super) fn key(settings: &Settings, recording: &Recording, source: &[u8]) -> Option<String> {
+    let kernel = settings.kernel();
+    let command = serde_json::to_string(recording).ok()?;
+    let mut hasher = Sha256::new();
+    for part in [
+        env!("CARGO_PKG_VERSION").as_bytes(),
+        cell_crate::RUSTC_ARGUMENTS.join(" ").as_bytes(),
+        // The library looks for std along a path relative to its own.
+        kernel.parent()?.as_os_str().as_encoded_bytes(),
+        command.replace(&*kernel.to_string_lossy(), "").as_bytes(),
+        source,
+    ] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let hash = hasher.finalize();
+    Some(
+        hash.iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub struct Split {
     pub items: String,
     /// The cell, which uses that crate as `ctx`.
     pub cell: String,
+    /// Whether nothing of the user's is among the items: evcxr's own have its name in them.
+    pub is_evcxrs_own: bool,
 }
 
 /// Takes a generated crate apart. What does not parse is left for the compiler to complain about.
@@ -60,7 +62,9 @@ pub fn rewrite(text: &str) -> Rewritten {
         let mut cell = blank(text, &in_items);
         // Named one by one: a glob would be on a par with that of the prelude.
         cell.push_str(&format!("\nuse ctx::{{{}}};\n", names.join(", ")));
+        let is_evcxrs = |&range: &TextRange| text[range].to_lowercase().contains("evcxr");
         Split {
+            is_evcxrs_own: in_items.iter().all(is_evcxrs),
             items: public.items(text, &in_items, in_cell[0]),
             cell,
         }
@@ -361,6 +365,9 @@ pub extern \"C\" fn run_user_code_3() {
             rewrite(CRATE).split.unwrap(),
             rewrite(&longer).split.unwrap(),
         );
+        assert!(!one.is_evcxrs_own);
+        let own = "struct EvcxrError {}\nfn run_user_code_1() { let user = 1; }";
+        assert!(rewrite(own).split.unwrap().is_evcxrs_own);
         assert_ne!(one.cell, other.cell);
         assert_eq!(one.items, other.items);
         // evcxr puts items first. Where one comes later, lines are worth more.
