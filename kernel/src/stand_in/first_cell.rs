@@ -102,8 +102,11 @@ impl<'a> FirstCell<'a> {
     }
 }
 
-/// The same in all kernels of a prepared folder that compile the same source in the same way.
+/// The same in all kernels of a prepared folder that compile the same source in the same way. Lines count
+/// in any order: evcxr keeps `use` lines and its own items in a hash map.
 pub(super) fn key(settings: &Settings, recording: &Recording, source: &[u8]) -> Option<String> {
+    let mut lines: Vec<&[u8]> = source.split(|&byte| byte == b'\n').collect();
+    lines.sort_unstable();
     let kernel = settings.kernel();
     let command = serde_json::to_string(recording).ok()?;
     let mut hasher = Sha256::new();
@@ -113,7 +116,7 @@ pub(super) fn key(settings: &Settings, recording: &Recording, source: &[u8]) -> 
         // The library looks for std along a path relative to its own.
         kernel.parent()?.as_os_str().as_encoded_bytes(),
         command.replace(&*kernel.to_string_lossy(), "").as_bytes(),
-        source,
+        &lines.join(&b'\n'),
     ] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
@@ -220,6 +223,16 @@ mod tests {
         )
         .unwrap();
         assert!(asked(&other, &good).2);
+        let imports = |order: &str| {
+            let settings = kernel(&machine, order);
+            let source = order.replace(' ', "\n");
+            fs::write(settings.evcxr.join("src/lib.rs"), source).unwrap();
+            asked(&settings, &good).2
+        };
+        assert!(
+            imports("a; b;") && !imports("b; a;"),
+            "evcxr's order is random"
+        );
         let elsewhere = Settings {
             shared_answers: machine.path().join("shared"),
             ..kernel(&tempfile::tempdir().unwrap(), "1")
