@@ -58,11 +58,13 @@ fn compile_native(libtorch: &Path) {
                 "torchbook_device",
                 "adam",
                 "batch_norm",
+                "class_numbers",
                 "convolution",
                 "dense",
                 "factors",
                 "narrow_products",
                 "recorded_adam",
+                "small_dense",
             ]
             .map(|name| format!("native/{name}.cpp")),
         )

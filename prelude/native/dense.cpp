@@ -1,4 +1,5 @@
-// A dense layer of many features for a small batch on the CPU; src/native/dense.rs is the other side.
+// Dense layers on the CPU that libtorch is not made for; src/native/dense.rs is the other side. Small
+// ones are small_dense.h's, here are those of many features for a small batch.
 //
 // Its three matrix products are narrow_products.h's where the processor allows it. Elsewhere they are
 // libtorch's, of which MKL is slow with one, the gradient of the input: few rows, many columns, the
@@ -8,6 +9,7 @@
 #include "guarded.h"
 #include "narrow_products.h"
 #include "parallel.h"
+#include "small_dense.h"
 #include "transpose.h"
 
 #include <ATen/autocast_mode.h>
@@ -130,7 +132,7 @@ char *torchbook_native_dense(const at::Tensor *x, const at::Tensor *kernel,
   using namespace torchbook;
   return guarded([&] {
     if (!at::GradMode::is_enabled() || x->dim() != 2 || x->size(0) == 0 ||
-        x->size(1) < FEWEST_FEATURES || !readable(*x) || !readable(*kernel) ||
+        !readable(*x) || !readable(*kernel) ||
         kernel->dim() != 2 || kernel->size(0) != x->size(1) ||
         kernel->scalar_type() != at::kFloat ||
         (bias != nullptr && (!readable(*bias) || bias->scalar_type() != at::kFloat))) {
@@ -141,11 +143,13 @@ char *torchbook_native_dense(const at::Tensor *x, const at::Tensor *kernel,
     if ((kind != at::kFloat && kind != at::kBFloat16) || (!autocast && x->scalar_type() != kind)) {
       return;
     }
-    if (x->size(0) > MOST_ROWS && !has_narrow_products(kind, x->size(0), *kernel)) {
-      return;
+    const auto shift = bias == nullptr ? std::nullopt : std::optional<at::Tensor>(*bias);
+    if (is_small_dense(x->size(0), *kernel)) {
+      *output = new at::Tensor(small_dense(*x, *kernel, shift));
+    } else if (x->size(1) >= FEWEST_FEATURES &&
+               (x->size(0) <= MOST_ROWS || has_narrow_products(kind, x->size(0), *kernel))) {
+      *output = new at::Tensor(Dense::apply(*x, *kernel, shift, kind));
     }
-    *output = new at::Tensor(Dense::apply(
-        *x, *kernel, bias == nullptr ? std::nullopt : std::optional<at::Tensor>(*bias), kind));
   });
 }
 

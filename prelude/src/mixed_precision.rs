@@ -25,8 +25,8 @@ const NAMES: [&str; 2] = ["float32", "mixed_bfloat16"];
 /// - `"float32"`, as without this call;
 /// - `"mixed_bfloat16"`: matrix products and convolutions on 16-bit numbers with the range of
 ///   32-bit ones, weights, their updates, losses and outputs in 32 bits. It is faster where the
-///   processor knows such numbers (AVX-512 BF16, AMX, GPUs since Ampere) and batches are large, on
-///   the CPU 128 and more, and slower elsewhere; results differ in the third digit.
+///   processor knows such numbers (AVX-512 BF16, AMX, GPUs since Ampere), most of all for batches of
+///   128 and more, and slower elsewhere; results differ in the third digit.
 ///
 /// Keras's `"mixed_float16"` is not here: its range is so small that the loss must be scaled.
 ///

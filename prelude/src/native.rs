@@ -6,6 +6,7 @@
 
 pub(crate) mod adam;
 pub(crate) mod batch_norm;
+pub(crate) mod class_numbers;
 pub(crate) mod convolution;
 pub(crate) mod dense;
 pub(crate) mod device;

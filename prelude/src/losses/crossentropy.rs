@@ -7,6 +7,7 @@ use tch::{Kind, Reduction, Tensor};
 use super::targets::{finite, labels_in_range};
 use super::{EPSILON, Loss, aligned, same_shape};
 use crate::model::layers::{ModelOutput, OutputForm};
+use crate::native::class_numbers::crossentropy;
 use crate::saving::config::class_config;
 use crate::{Error, Result, Shape, TensorExt};
 
@@ -130,6 +131,13 @@ impl Loss for SparseCategoricalCrossentropy {
     }
 
     fn mean(&self, y: &Tensor, output: &ModelOutput) -> Result<Tensor> {
+        let are_logits = self.from_logits || output.form == OutputForm::SoftmaxLogits;
+        if are_logits
+            && self.ignore_class.is_none()
+            && let Some(loss) = crossentropy(&output.values, y)?
+        {
+            return Ok(loss);
+        }
         // Ignored samples are not counted by libtorch, as they are not by Keras.
         self.reduced(y, output, Reduction::Mean)
     }

@@ -8,6 +8,7 @@ use super::mean::{Mean, Values};
 use super::{Metric, MetricState};
 use crate::losses::aligned;
 use crate::model::layers::{ModelOutput, OutputForm};
+use crate::native::class_numbers::hits;
 use crate::saving::config::class_config;
 use crate::{Error, Result, TensorExt};
 
@@ -37,6 +38,15 @@ impl Values for Accuracy {
             SparseCategoricalAccuracy::new().values(y, output)
         } else {
             CategoricalAccuracy::new().values(y, output)
+        }
+    }
+
+    fn count(&self, y: &Tensor, output: &ModelOutput) -> Result<Option<i64>> {
+        let classes = output.values.size().last().copied();
+        let are_numbers = y.dim() < output.values.dim() || y.size().last() == Some(&1);
+        match classes != Some(1) && are_numbers {
+            true => hits(&output.values, y),
+            false => Ok(None),
         }
     }
 }

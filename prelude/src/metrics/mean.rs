@@ -11,6 +11,12 @@ use crate::model::layers::ModelOutput;
 pub(super) trait Values: Send {
     fn values(&self, y: &Tensor, output: &ModelOutput) -> Result<Tensor>;
 
+    /// Their sum, where they are counted at once, one for each sample.
+    fn count(&self, y: &Tensor, output: &ModelOutput) -> Result<Option<i64>> {
+        let _ = (y, output);
+        Ok(None)
+    }
+
     /// What the mean is turned into at the end.
     fn finished(&self, mean: f64) -> f64 {
         mean
@@ -26,6 +32,8 @@ pub(super) struct Mean<V> {
     /// Weights so far, on the device; `samples` where there are none.
     weights: Option<Tensor>,
     samples: i64,
+    /// What was counted at once.
+    counted: i64,
 }
 
 impl<V: Values + 'static> Mean<V> {
@@ -35,6 +43,7 @@ impl<V: Values + 'static> Mean<V> {
             total: None,
             weights: None,
             samples: 0,
+            counted: 0,
         })
     }
 }
@@ -47,6 +56,12 @@ impl<V: Values> MetricState for Mean<V> {
         sample_weight: Option<&Tensor>,
     ) -> Result<()> {
         let _guard = tch::no_grad_guard();
+        let is_plain = sample_weight.is_none() && output.mask.is_none();
+        if is_plain && let Some(count) = self.of.count(y, output)? {
+            self.counted += count;
+            self.samples += y.size().first().copied().unwrap_or(0);
+            return Ok(());
+        }
         let values = self.of.values(y, output)?;
         let shown = masked_weights(sample_weight, output.mask.as_ref(), Masked::AsIs)?;
         let sample_weight = shown.as_ref().or(sample_weight);
@@ -68,7 +83,7 @@ impl<V: Values> MetricState for Mean<V> {
     }
 
     fn result(&self) -> Result<f64> {
-        let total = read(&self.total)?;
+        let total = read(&self.total)? + self.counted as f64;
         let count = self.samples as f64 + read(&self.weights)?;
         Ok(self.of.finished(divide_no_nan(total, count)))
     }

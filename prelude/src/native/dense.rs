@@ -1,4 +1,4 @@
-//! Dense layers of many features for small batches; `native/dense.cpp` is the other side, the layer
+//! Dense layers that are small, or have many features for small batches; `native/dense.cpp` is the other side, the layer
 //! in `model/layers/dense.rs`.
 
 use std::ffi::c_char;
@@ -18,7 +18,8 @@ unsafe extern "C" {
 }
 
 /// `x` (batch, features) · `kernel` (features, units) + `bias`. `None` where libtorch's own way is as
-/// fast: on other devices than the CPU, for larger batches, fewer features, and without gradients.
+/// fast: on other devices than the CPU, for larger batches, fewer features of layers that are not small, and
+/// without gradients.
 ///
 /// # Errors
 /// [`Error::Torch`](crate::Error::Torch) if the memory cannot be had.
@@ -133,8 +134,45 @@ mod tests {
     }
 
     #[test]
+    fn small_layers_are_computed_in_full() -> Result<()> {
+        for (rows, features, units) in [(32, 128, 10), (1, 1, 1), (7, 17, 33), (5, 3, 16)] {
+            for halves in [false, true] {
+                let inputs = case(rows, features, units);
+                let [x, kernel, bias] = &inputs;
+                let kind = if halves { Kind::BFloat16 } else { Kind::Float };
+                let ours = {
+                    let _autocast = halves
+                        .then(|| crate::native::Autocast::to_bfloat16(Device::Cpu))
+                        .transpose()?;
+                    dense(&x.to_kind(kind), kernel, Some(bias))?.expect("small")
+                };
+                assert_eq!(ours.kind(), Kind::Float);
+                let exact = plainly(&[
+                    x.to_kind(kind),
+                    kernel.shallow_clone(),
+                    bias.shallow_clone(),
+                ]);
+                assert!(difference(&ours, &exact) < 1e-5);
+                for twice in [false, true] {
+                    let exact = gradients(&exact, &inputs, twice);
+                    // The gradient of x is rounded to its kind.
+                    let tolerance = if halves { 2e-2 } else { 1e-4 };
+                    for (ours, exact) in gradients(&ours, &inputs, twice).iter().zip(&exact) {
+                        let difference = difference(ours, exact);
+                        assert!(
+                            difference < tolerance,
+                            "{rows}, {features}, {units}: {difference}"
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
     fn what_libtorch_does_as_fast_is_left_to_it() -> Result<()> {
-        for (rows, features) in [(49, 2048), (32, 512)] {
+        for (rows, features) in [(49, 2048), (32, 1000)] {
             let [x, kernel, _] = case(rows, features, 3);
             assert!(dense(&x, &kernel, None)?.is_none());
         }
