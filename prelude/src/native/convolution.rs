@@ -140,6 +140,8 @@ mod tests {
 
     #[test]
     fn half_precision_is_right_to_the_second_digit() -> Result<()> {
+        // Gradients that are one sum of 700 numbers may come out near 0 by chance, where no digit is right.
+        tch::manual_seed(0);
         for case in cases() {
             let ours = {
                 let _autocast = crate::native::Autocast::to_bfloat16(Device::Cpu)?;
