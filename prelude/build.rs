@@ -65,6 +65,7 @@ fn compile_native(libtorch: &Path) {
                 "narrow_products",
                 "recorded_adam",
                 "small_dense",
+                "winograd",
             ]
             .map(|name| format!("native/{name}.cpp")),
         )

@@ -13,6 +13,7 @@ pub(crate) mod device;
 pub(crate) mod factors;
 pub(crate) mod graph;
 pub(crate) mod recorded_adam;
+pub(crate) mod winograd;
 
 use std::ffi::{CStr, c_char};
 

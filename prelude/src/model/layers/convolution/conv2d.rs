@@ -4,9 +4,9 @@ use tch::{Device, Tensor};
 
 use super::{Padding, Window, built_for_image, convolve, image_shape, positions_in_image};
 use crate::model::layers::declare::{activated, declared, layer};
-use crate::model::layers::{Layer, Pair, built, check_channels, check_positive};
+use crate::model::layers::{Function, Layer, Pair, built, check_channels, check_positive};
 use crate::model::weight::{AxisOrder, Weight};
-use crate::{Error, Result, Shape};
+use crate::{Error, Mode, Result, Shape};
 
 layer! {
     /// Convolution over images: each of `filters` outputs is a weighted sum over a window that slides
@@ -62,10 +62,14 @@ impl Conv2D {
     }
 
     fn convolve(&self, input: &Tensor) -> Result<Tensor> {
+        self.convolve_through(input, false)
+    }
+
+    fn convolve_through(&self, input: &Tensor, relu: bool) -> Result<Tensor> {
         let kernel = built("Conv2D", &self.kernel)?;
         built_for_image("Conv2D", input, self.channels())?;
         let bias = self.bias.as_ref().map(Weight::tensor);
-        convolve(input, kernel, bias, &self.windows(), self.groups)
+        convolve(input, kernel, bias, &self.windows(), self.groups, relu)
     }
 }
 
@@ -87,6 +91,18 @@ impl Layer for Conv2D {
         let kernel = (rows, columns, channels / self.groups, self.filters);
         self.build_kernel_and_bias(kernel, AxisOrder::Convolution, self.filters, device)
     }
+
+    fn forward_through(
+        &self,
+        input: &Tensor,
+        activation: Function,
+        _mode: Mode,
+    ) -> Result<Option<Tensor>> {
+        match (self.activation, activation) {
+            (Function::Linear, Function::Relu) => Ok(Some(self.convolve_through(input, true)?)),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Groups are of equal size.
@@ -104,7 +120,7 @@ pub(super) fn check_groups(class: &str, groups: i64, channels: i64, filters: i64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Mode, Padding, TensorExt};
+    use crate::{Padding, TensorExt};
     use tch::Kind;
 
     #[test]

@@ -85,7 +85,14 @@ impl DepthwiseConv2D {
         let kernel = built("DepthwiseConv2D", &self.kernel)?;
         let [_, _, channels] = built_for_image("DepthwiseConv2D", input, self.channels())?;
         let bias = self.bias.as_ref().map(Weight::tensor);
-        convolve(input, &grouped(kernel)?, bias, &self.windows(), channels)
+        convolve(
+            input,
+            &grouped(kernel)?,
+            bias,
+            &self.windows(),
+            channels,
+            false,
+        )
     }
 }
 

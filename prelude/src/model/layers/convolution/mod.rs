@@ -12,7 +12,8 @@ use tch::Tensor;
 
 use super::Pair;
 use super::arguments::named_choices;
-use crate::native::convolution as native;
+use crate::native::convolution::convolution as by_windows;
+use crate::native::winograd::winograd;
 use crate::{Error, Result, Shape, TensorExt};
 
 named_choices! {
@@ -187,25 +188,43 @@ pub(crate) fn padded(
     })
 }
 
-/// A convolution of a batch (batch, rows, columns, channels) with a kernel in libtorch's layout.
+/// A convolution of a batch (batch, rows, columns, channels) with a kernel in libtorch's layout, and
+/// a ReLU behind it if `relu`.
 pub(crate) fn convolve(
     image: &Tensor,
     kernel: &Tensor,
     bias: Option<&Tensor>,
     windows: &[Window; 2],
     groups: i64,
+    relu: bool,
 ) -> Result<Tensor> {
     let (image, zeros) = padded(&channels_second(image)?, windows, 0.0)?;
     let [rows, columns] = windows;
     let strides = [rows.stride, columns.stride];
     let dilation = [rows.dilation, columns.dilation];
-    if (groups, dilation) == (1, [1, 1])
-        && let Some(output) =
-            native::convolution(&channels_last(&image)?, kernel, bias, strides, zeros)?
-    {
-        return Ok(output);
+    if (groups, dilation) == (1, [1, 1]) {
+        let images = channels_last(&image)?;
+        if strides == [1, 1]
+            && let Some(output) = winograd(&images, kernel, bias, zeros, relu)?
+        {
+            return Ok(output);
+        }
+        if let Some(output) = by_windows(&images, kernel, bias, strides, zeros)? {
+            return relu_of(output, relu);
+        }
     }
-    channels_last(&image.f_conv2d(kernel, bias, strides, zeros, dilation, groups)?)
+    let output = image.f_conv2d(kernel, bias, strides, zeros, dilation, groups)?;
+    relu_of(channels_last(&output)?, relu)
+}
+
+/// What a ReLU makes of an output that nobody else holds, if one is wanted: in its own memory, if it
+/// has no gradients.
+fn relu_of(mut output: Tensor, wanted: bool) -> Result<Tensor> {
+    Ok(match (wanted, output.requires_grad()) {
+        (false, _) => output,
+        (true, true) => output.f_relu()?,
+        (true, false) => output.f_relu_()?,
+    })
 }
 
 /// How many rows and columns of positions two windows have in images of shape `input`, and the

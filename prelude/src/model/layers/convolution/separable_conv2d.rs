@@ -79,10 +79,17 @@ impl SeparableConv2D {
         let depthwise = built("SeparableConv2D", &self.depthwise_kernel)?;
         let pointwise = built("SeparableConv2D", &self.pointwise_kernel)?;
         let [_, _, channels] = built_for_image("SeparableConv2D", input, self.channels())?;
-        let each = convolve(input, &grouped(depthwise)?, None, &self.windows(), channels)?;
+        let each = convolve(
+            input,
+            &grouped(depthwise)?,
+            None,
+            &self.windows(),
+            channels,
+            false,
+        )?;
         let across = Window::of_image(1.into(), 1.into(), 1.into(), Padding::Valid);
         let bias = self.bias.as_ref().map(Weight::tensor);
-        convolve(&each, pointwise, bias, &across, 1)
+        convolve(&each, pointwise, bias, &across, 1, false)
     }
 }
 
