@@ -7,17 +7,36 @@ use super::compile::{Compiled, compiled};
 use super::dataset_batches::DatasetBatches;
 use super::interrupt;
 use super::logs::Logs;
+use crate::model::any_layer::AnyLayer;
 use crate::model::network::Network;
 use crate::{Dataset, Error, Mode, Result, mixed_precision};
 
-/// Means over samples do not depend on it, and larger batches than Keras's 32 are faster.
-pub(crate) const BATCH_SIZE: usize = 256;
+/// Samples in a batch: means over samples do not depend on it, and larger batches than Keras's 32 are
+/// faster, up to here.
+const LARGEST_BATCH: i64 = 512;
+const SMALLEST_BATCH: i64 = 32;
+/// What the largest output of a layer has for a batch: 64 MB in 32 bits. Large images shall not take
+/// more memory for a little speed.
+const NUMBERS_OF_A_BATCH: i64 = 1 << 24;
+
+/// How many samples are measured or predicted at a time, unless the user says so.
+pub(crate) fn batch_size(model: &dyn Network) -> usize {
+    let layers = model.layers();
+    let shapes = layers.iter().filter_map(AnyLayer::known_output_shapes);
+    let largest = shapes.flatten().map(|shape| shape.numel()).max();
+    size_for(largest.unwrap_or(1))
+}
+
+fn size_for(numbers_of_a_sample: i64) -> usize {
+    let size = NUMBERS_OF_A_BATCH / numbers_of_a_sample.max(1);
+    size.clamp(SMALLEST_BATCH, LARGEST_BATCH) as usize
+}
 
 /// Loss and metrics over all samples.
 pub(crate) fn evaluate(model: &dyn Network, x: &[Tensor], y: &[Tensor]) -> Result<Logs> {
     let compiled = compiled(model, "evaluate")?;
     model.check_built("evaluate")?;
-    let data = evaluation_data(model, compiled, (x, y), BATCH_SIZE, "evaluate")?;
+    let data = evaluation_data(model, compiled, (x, y), batch_size(model), "evaluate")?;
     measure(model, compiled, &Measured::Arrays(data), |_| ())
 }
 
@@ -32,7 +51,7 @@ pub(crate) fn evaluate_dataset(model: &dyn Network, dataset: &Dataset) -> Result
 /// Every output for all samples, on the CPU.
 pub(crate) fn predict(model: &dyn Network, x: &[Tensor]) -> Result<Vec<Tensor>> {
     model.check_built("predict")?;
-    let data = Batches::of_samples(x, BATCH_SIZE, model.device(), "predict")?;
+    let data = Batches::of_samples(x, batch_size(model), model.device(), "predict")?;
     predict_batches(model, (0..data.count()).map(|index| data.get(index, None)))
 }
 
@@ -181,5 +200,24 @@ impl Batches {
             });
         }
         Batches::new(x, &[], batch_size, device, place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Conv2D, Input, Sequential};
+
+    #[test]
+    fn batches_are_as_large_as_is_fast_and_as_small_as_large_images_ask_for() -> Result<()> {
+        for (side, size) in [(28, 512), (100, 419), (1000, 32)] {
+            let model =
+                Sequential::new([Input::new((side, side, 1)).into(), Conv2D::new(4, 1).into()])?;
+            assert_eq!(batch_size(&model), size, "{side}");
+        }
+        // Without weights, or with a length that is not known.
+        assert_eq!(size_for(0), 512);
+        assert_eq!(size_for(-128), 512);
+        Ok(())
     }
 }

@@ -94,7 +94,10 @@ pub(super) fn prepare(
     let compiled = compiled(model, "fit")?;
     let measured = match validation {
         Validation::Data((x, y)) => {
-            let (size, place) = (validating.batch_size_of(batch_size), "fit: validation_data");
+            let (size, place) = (
+                validating.batch_size_of(model, batch_size),
+                "fit: validation_data",
+            );
             let data = evaluation_data(model, compiled, (&x, &y), size, place)?;
             let data = data.weighted(weights);
             Some(Measured::Arrays(match validating.steps {

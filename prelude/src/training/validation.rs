@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use super::evaluate::BATCH_SIZE;
+use super::evaluate;
+use crate::model::network::Network;
 use crate::{Dataset, Error, Result};
 
 /// What is measured on after an epoch.
@@ -25,11 +26,11 @@ pub(super) struct Validating {
 impl Validating {
     /// Keras's is that of learning unless it is set. Where all samples are measured a larger one gives
     /// the same means sooner.
-    pub(super) fn batch_size_of(&self, of_learning: usize) -> usize {
+    pub(super) fn batch_size_of(&self, model: &dyn Network, of_learning: usize) -> usize {
         match (self.batch_size, self.steps) {
             (Some(size), _) => size,
             (None, Some(_)) => of_learning,
-            (None, None) => BATCH_SIZE,
+            (None, None) => evaluate::batch_size(model),
         }
     }
 }
