@@ -1,7 +1,7 @@
 //! What the kernel does about the lines above a cell's Rust before evcxr sees them.
 //!
 //! evcxr would run `!` lines without showing what they write, forget the prelude at `:clear`, take
-//! variables for living after `:restart`, and with some commands build everything anew below the running cell process, or end the kernel.
+//! variables for living after `:restart`, look for documentation where it was cut away, and with some commands build everything anew below the running cell process, or end the kernel.
 //! [`crate::analysis::commands`] finds the lines; everything else about them is evcxr's.
 
 use super::CellError;
@@ -17,6 +17,8 @@ pub enum Step {
     Clear,
     /// The cell process ends, and another one starts.
     Restart,
+    /// What is documented of this name; evcxr's rust-analyzer is shown signatures alone.
+    Documentation(String),
     /// For evcxr; each line is at its place in the cell.
     Evcxr(String),
 }
@@ -36,6 +38,9 @@ pub fn steps(code: &str) -> Vec<Step> {
             },
             ":clear" => Some(Step::Clear),
             ":restart" => Some(Step::Restart),
+            ":doc" if !argument(code, command).is_empty() => {
+                Some(Step::Documentation(argument(code, command).to_owned()))
+            }
             _ => {
                 waiting.push(command.line.clone());
                 continue;
@@ -185,6 +190,9 @@ mod tests {
         assert_eq!(steps("!ls\n// done\n"), [shell("ls")]);
         assert_eq!(steps(":clear"), [Step::Clear]);
         assert_eq!(steps(":restart\n!ls"), [Step::Restart, shell("ls")]);
+        let documentation = Step::Documentation("Vec".to_owned());
+        assert_eq!(steps(":doc Vec"), [documentation]);
+        assert_eq!(steps(":doc"), [evcxr(":doc")]);
         assert_eq!(
             steps(":clear\nlet a = 1;"),
             [Step::Clear, evcxr("      \nlet a = 1;")]

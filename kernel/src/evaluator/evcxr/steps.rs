@@ -6,8 +6,10 @@
 
 use super::EvcxrEvaluator;
 use crate::analysis::commands::{command_lines, without_commands};
+use crate::analysis::{Analysis, Detail};
+use crate::display::Bundle;
 use crate::evaluator::command_steps::{self, Step};
-use crate::evaluator::{CellError, Interrupter, dependencies, shell};
+use crate::evaluator::{CellError, Interrupter, Output, dependencies, shell};
 use ::evcxr::{Error, EvalOutputs};
 
 impl EvcxrEvaluator {
@@ -24,6 +26,10 @@ impl EvcxrEvaluator {
             let step_outputs = match step {
                 Step::Shell(line) => {
                     self.run_shell(&line)?;
+                    continue;
+                }
+                Step::Documentation(name) => {
+                    self.show_documentation(&name)?;
                     continue;
                 }
                 Step::Clear => self.clear()?,
@@ -57,6 +63,24 @@ impl EvcxrEvaluator {
             },
         };
         shell::run(line, &surroundings)
+    }
+
+    fn show_documentation(&self, name: &str) -> Result<(), CellError> {
+        let data = self
+            .analyst
+            .inspect(name, name.len(), Detail::Documentation)
+            .ok_or_else(|| {
+                CellError::new(
+                    "CommandFailed",
+                    format!(":doc {name}: nothing is known of this name"),
+                )
+            })?;
+        self.hub.publish(Output::Display {
+            data,
+            metadata: Bundle::new(),
+            display_id: None,
+        });
+        Ok(())
     }
 
     /// Ends the cell process. evcxr's own `:restart` keeps the variables in mind and ends the new
