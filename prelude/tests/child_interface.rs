@@ -94,8 +94,8 @@ fn an_interrupt_in_validation_evaluation_or_prediction_is_taken_up() -> Result<(
         Dense::new(4).into(),
         Activation::softmax().into(),
     ])?;
-    // Four batches of two, then validation in batches of 256: the sixth is the second of these.
-    let x_val = Tensor::rand([1000, 4], (Kind::Float, Device::Cpu));
+    // Four batches of two, then validation in batches of 512: the sixth is the second of these.
+    let x_val = Tensor::rand([2000, 4], (Kind::Float, Device::Cpu));
     let y_val = x_val.argmax(1, false);
     model.compile(Interrupting(0.into()), Adam::new(), ["acc"])?;
     let fit = model.fit(&x, &y).validation_data(&x_val, &y_val);

@@ -132,6 +132,19 @@ fn variables_of_what_containers_give_need_no_type() {
                 "Some(7)",
             ),
             (
+                "let v = vec![1.0, 2.0]; let n: Vec<_> = v.iter().map(|x| -x).collect();\nn",
+                "[-1.0, -2.0]",
+            ),
+            (
+                "let mut pairs = HashMap::new(); pairs.insert((0, 1), 2.5); let pair = pairs.get(&(0, 1)).copied();\npair",
+                "Some(2.5)",
+            ),
+            ("let same = (1, 2) == (1, 2);\nsame", "true"),
+            (
+                "let four = std::num::NonZeroUsize::new(4).unwrap();\nfour",
+                "4",
+            ),
+            (
                 "let locked = std::sync::Mutex::new(5u8); let g = locked.lock().map(|g| *g).ok();\ng",
                 "Some(5)",
             ),

@@ -115,6 +115,8 @@ impl Cuts {
                         at += length;
                     }
                 }
+                // As above: its rules may ask for an attribute.
+                NodeOrToken::Node(_) if is_given_to_macro(&elements[..at]) => {}
                 NodeOrToken::Node(inner) => self.tokens(inner),
                 NodeOrToken::Token(_) => {}
             }
@@ -166,6 +168,15 @@ impl Cuts {
         }
         result.push_str(&text[end..]);
         result
+    }
+}
+
+/// Whether what comes next is what a macro is given: after `name!` or `macro_rules! name`.
+fn is_given_to_macro(before: &[SyntaxElement]) -> bool {
+    let mut kinds = before.iter().rev().map(|element| element.kind());
+    match kinds.next() {
+        Some(SyntaxKind::IDENT) => kinds.next() == Some(SyntaxKind::BANG),
+        last => last == Some(SyntaxKind::BANG),
     }
 }
 
@@ -245,6 +256,8 @@ mod tests {
             "static S: [u8; { 2 }] = [1; 2];",
             "bitflags! { /** a */ struct A { fn f() { 1 } } }",
             "macro m($(#[$a:meta])+ { }) { fn f() { 1 } }",
+            "macro_rules! m { () => { n! { #[stable(feature = \"x\")] fn f() { 1 } } } }",
+            "macro_rules! m { () => { $n!(#[stable(feature = \"x\")] impl Neg for u8); } }",
             "fn f( { broken",
         ] {
             check(text, text);

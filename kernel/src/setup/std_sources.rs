@@ -14,10 +14,10 @@ use std::path::Path;
 /// Place in a prepared folder of a toolchain's folder with all that questions are answered from.
 pub const WHOLE: &str = "std-sources";
 /// The same with signatures only.
-pub const SIGNATURES: &str = "std-signatures-1";
+pub const SIGNATURES: &str = "std-signatures-2";
 /// Place, beside the answers that name it, of the signatures of the prelude's crates. The number says how
 /// signatures are made: raise it, and the other one, when that changes.
-pub const CRATE_SIGNATURES: &str = "signatures-1";
+pub const CRATE_SIGNATURES: &str = "signatures-2";
 /// Where a toolchain has std's sources.
 const LIBRARY: &str = "lib/rustlib/src/rust/library";
 /// Below it, the instructions of processors.
