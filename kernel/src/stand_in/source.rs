@@ -44,6 +44,7 @@ pub fn rewrite(text: &str) -> Rewritten {
     let mut names = Vec::new();
     let (mut in_items, mut in_cell) = (Vec::new(), Vec::new());
     let mut can_be_split = parsed.errors().is_empty();
+    let mut are_evcxrs_own = true;
     for item in parsed.tree().items().filter(|_| can_be_split) {
         let range = item.syntax().text_range();
         match &item {
@@ -52,6 +53,10 @@ pub fn rewrite(text: &str) -> Rewritten {
             ast::Item::Use(_) | ast::Item::ExternCrate(_) | ast::Item::MacroRules(_) => {}
             _ => {
                 in_items.push(range);
+                are_evcxrs_own &= match name(&item) {
+                    Some(name) => name.to_lowercase().contains("evcxr"),
+                    None => text[range].contains("Evcxr"),
+                };
                 names.extend(name(&item).filter(|name| name != "_"));
                 public.item(&item);
             }
@@ -62,9 +67,8 @@ pub fn rewrite(text: &str) -> Rewritten {
         let mut cell = blank(text, &in_items);
         // Named one by one: a glob would be on a par with that of the prelude.
         cell.push_str(&format!("\nuse ctx::{{{}}};\n", names.join(", ")));
-        let is_evcxrs = |&range: &TextRange| text[range].to_lowercase().contains("evcxr");
         Split {
-            is_evcxrs_own: in_items.iter().all(is_evcxrs),
+            is_evcxrs_own: are_evcxrs_own,
             items: public.items(text, &in_items, in_cell[0]),
             cell,
         }
@@ -368,6 +372,8 @@ pub extern \"C\" fn run_user_code_3() {
         assert!(!one.is_evcxrs_own);
         let own = "struct EvcxrError {}\nfn run_user_code_1() { let user = 1; }";
         assert!(rewrite(own).split.unwrap().is_evcxrs_own);
+        let users = format!("fn show() {{ \"EVCXR_BEGIN_CONTENT\"; }}\n{own}");
+        assert!(!rewrite(&users).split.unwrap().is_evcxrs_own);
         assert_ne!(one.cell, other.cell);
         assert_eq!(one.items, other.items);
         // evcxr puts items first. Where one comes later, lines are worth more.
