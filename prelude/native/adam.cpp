@@ -77,7 +77,7 @@ struct Change {
 void complete(Change &change) {
   std::vector<const Factors *> products;
   if (const auto *all = factors_of_step()) {
-    for (const auto &factors : *all) {
+    for (const auto &factors : all->products) {
       if (factors.parameter.is_same(change.parameter)) {
         products.push_back(&factors);
       }

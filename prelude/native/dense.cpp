@@ -65,11 +65,12 @@ Tensor turned(const Tensor &matrix) {
 // The gradient of the kernel, as factors if the step takes them.
 Tensor of_kernel(const Tensor &rows, const Tensor &gradient, const Tensor &kernel) {
   auto *factors = factors_of_step();
-  if (factors == nullptr || !kernel.is_leaf()) {
+  if (factors == nullptr || !kernel.is_leaf() || factors->will_change(rows) ||
+      factors->will_change(gradient)) {
     return narrow_gradient_of_kernel(rows, gradient);
   }
   auto zeros = at::zeros({}, kernel.options()).expand(kernel.sizes());
-  factors->push_back({kernel, rows, gradient, zeros});
+  factors->products.push_back({kernel, rows, gradient, zeros});
   return zeros;
 }
 

@@ -27,7 +27,16 @@ struct Factors {
   }
 };
 
+struct StepFactors {
+  // What the step will change.
+  std::vector<at::Tensor> parameters;
+  std::vector<Factors> products;
+
+  // Whether a factor would change before its product is computed: a weight can be a layer's input.
+  bool will_change(const at::Tensor &factor) const;
+};
+
 // Those of the step that runs on this thread, or null if it has not asked for any.
-std::vector<Factors> *factors_of_step();
+StepFactors *factors_of_step();
 
 } // namespace torchbook

@@ -31,7 +31,8 @@
 namespace torchbook {
 namespace {
 
-using Word = uint32_t;
+// Written as numbers of 16 or 32 bits, too.
+typedef uint32_t __attribute__((may_alias)) Word;
 
 // Features that a thread takes at once, and that are turned over together.
 constexpr int64_t BLOCK = 32;

@@ -5,8 +5,12 @@
 
 use std::marker::PhantomData;
 
+use tch::Tensor;
+
+use super::CTensor;
+
 unsafe extern "C" {
-    fn torchbook_factors_begin();
+    fn torchbook_factors_begin(parameters: *const *const CTensor, count: usize);
     fn torchbook_factors_end();
 }
 
@@ -18,9 +22,15 @@ pub(crate) struct Factors {
 }
 
 impl Factors {
-    pub(crate) fn begin() -> Self {
-        // SAFETY: changes a list of this thread.
-        unsafe { torchbook_factors_begin() };
+    /// For a step that changes these parameters.
+    pub(crate) fn begin(parameters: &[Tensor]) -> Self {
+        let pointers: Vec<*const CTensor> = parameters
+            .iter()
+            .map(|parameter| parameter.as_ptr())
+            .collect();
+        // SAFETY: the pointers are those of living tensors, which the list of this thread, which
+        // changes, holds on to.
+        unsafe { torchbook_factors_begin(pointers.as_ptr(), pointers.len()) };
         Factors {
             of_thread: PhantomData,
         }
@@ -43,7 +53,7 @@ mod tests {
     use crate::native::adam::fused_adam;
     use crate::native::dense::dense;
     use crate::optimizers::Moment;
-    use tch::{Device, Kind, Tensor};
+    use tch::{Device, Kind};
 
     const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -77,7 +87,7 @@ mod tests {
                     .transpose()?;
                 loss(&kernel)?
             };
-            let _factors = factors.then(Factors::begin);
+            let _factors = factors.then(|| Factors::begin(std::slice::from_ref(&kernel)));
             let gradients = Tensor::run_backward(&[&loss], &[&kernel], false, false);
             took_none = gradients[0].stride() == [0, 0];
             let moment = Moment {
@@ -147,6 +157,34 @@ mod tests {
                 Ok((first?.square() - second?.square() * 0.5).sum(Kind::Float))
             })?;
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_weight_as_input_is_multiplied_before_it_moves() -> Result<()> {
+        let adam = |factors: bool| -> Result<[Tensor; 2]> {
+            // Of latents that are zero the kernel learns nothing.
+            let latents = Tensor::zeros([32, 1056], FLOAT).set_requires_grad(true);
+            let kernel = Tensor::ones([1056, 128], FLOAT).set_requires_grad(true);
+            let all = [latents, kernel];
+            let slots = all
+                .each_ref()
+                .map(|weight| vec![weight.detach().zeros_like(), weight.detach().zeros_like()]);
+            let y = dense(&all[0], &all[1], None)?.expect("many features");
+            let _factors = factors.then(|| Factors::begin(&all));
+            let loss = (y - 1.0).square().sum(Kind::Float);
+            let gradients = Tensor::run_backward(&[&loss], &[&all[0], &all[1]], false, false);
+            let moment = Moment {
+                step: 1,
+                learning_rate: 0.01,
+            };
+            fused_adam(&all, &gradients, &slots, &moment, (0.9, 0.999), 1e-7)?;
+            Ok(all.map(|weight| weight.detach()))
+        };
+        let [latents, kernel] = adam(true)?;
+        assert!(latents.abs().min().double_value(&[]) > 0.009);
+        assert_eq!(kernel, Tensor::ones([1056, 128], FLOAT));
+        assert_eq!(adam(false)?, [latents, kernel]);
         Ok(())
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn train_on_batch(
         }
         // Large gradients that nobody reads but the optimizer are not computed as a whole.
         let factors = compiled.optimizer.borrow().takes_factors();
-        let _factors = factors.then(Factors::begin);
+        let _factors = factors.then(|| Factors::begin(variables));
         // Fresh gradients instead of accumulated ones: nothing to set to zero, nothing left in
         // `.grad`.
         let gradients = Tensor::f_run_backward(&[&loss], variables, false, false)?;
