@@ -23,8 +23,8 @@ struct Call<'a> {
     line: u32,
 }
 
-/// The places in a file whose path ends so, the innermost first, down to the cell itself.
-pub fn places<'a>(backtrace: &'a str, file: &str) -> Vec<(&'a str, u32)> {
+/// The places in such files, the innermost first, down to the cell itself.
+pub fn places(backtrace: &str, is_wanted: fn(&str) -> bool) -> Vec<(&str, u32)> {
     let mut is_below_the_cell = false;
     calls(backtrace)
         .take_while(|call| {
@@ -32,7 +32,7 @@ pub fn places<'a>(backtrace: &'a str, file: &str) -> Vec<(&'a str, u32)> {
             is_below_the_cell = call.function.contains(CELL_FUNCTION);
             is_shown
         })
-        .filter(|call| call.file.ends_with(file))
+        .filter(|call| is_wanted(call.file))
         .map(|call| (call.file, call.line))
         .collect()
 }
@@ -89,16 +89,20 @@ mod tests {
    6: evcxr::runtime::Runtime::run
 ";
 
+    fn is_the_cells(file: &str) -> bool {
+        file == "/folder/src/lib.rs"
+    }
+
     #[test]
     fn places_are_found_down_to_the_cells_own_code() {
         let below = "   7: ctx::run_user_code_1
              at /folder/src/lib.rs:2:1
 ";
         assert_eq!(
-            places(&format!("{BACKTRACE}{below}"), "src/lib.rs"),
+            places(&format!("{BACKTRACE}{below}"), is_the_cells),
             [("/folder/src/lib.rs", 12), ("/folder/src/lib.rs", 30)]
         );
-        assert_eq!(places("no backtrace", "src/lib.rs"), []);
+        assert_eq!(places("no backtrace", is_the_cells), []);
     }
 
     #[test]

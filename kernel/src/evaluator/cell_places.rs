@@ -7,8 +7,16 @@
 use super::backtrace;
 use crate::child::hub::PanicReport;
 
-/// Where evcxr's crate of a cell has its code.
+/// Where a cell's crate has its code, as rustc was told: what a panic names.
 const CELL_FILE: &str = "src/lib.rs";
+/// The same in backtraces, which name folders: those of `stand_in/crates.rs`, and evcxr's. Crates of the
+/// user's have a `src/lib.rs`, too.
+const CELL_FOLDERS: [&str; 4] = [
+    "/crates/cell/",
+    "/crates/items/",
+    "/crates/whole/",
+    "/evcxr/",
+];
 /// Calls of functions within functions that are worth a look.
 const MOST_PLACES: usize = 5;
 
@@ -38,7 +46,7 @@ pub struct CellPlace<'a> {
 impl<'a> CellSource<'a> {
     /// The cell's line for a place in the generated crate.
     pub fn place(&self, file: &str, line: u32) -> Option<CellPlace<'a>> {
-        if !file.ends_with(CELL_FILE) || line == 0 {
+        if !is_of_cells(file) || line == 0 {
             return None;
         }
         let at = line as usize - 1;
@@ -69,7 +77,7 @@ impl<'a> CellSource<'a> {
 
     /// The lines of cells that a panic has gone through, the innermost first.
     pub fn places(&self, report: &PanicReport) -> Vec<CellPlace<'a>> {
-        let calls = backtrace::places(&report.backtrace, CELL_FILE);
+        let calls = backtrace::places(&report.backtrace, is_of_cells);
         let mut places = Vec::new();
         for (file, line) in [(&*report.file, report.line)].into_iter().chain(calls) {
             if let Some(place) = self.place(file, line)
@@ -84,6 +92,12 @@ impl<'a> CellSource<'a> {
         }
         places
     }
+}
+
+fn is_of_cells(file: &str) -> bool {
+    file.strip_suffix(CELL_FILE).is_some_and(|folder| {
+        folder.is_empty() || CELL_FOLDERS.iter().any(|ends| folder.ends_with(ends))
+    })
 }
 
 /// From 1.
@@ -104,7 +118,7 @@ mod tests {
 
     fn report(line: u32, backtrace: &str) -> PanicReport {
         PanicReport {
-            file: "/folder/src/lib.rs".into(),
+            file: "src/lib.rs".into(),
             line,
             backtrace: backtrace.into(),
             ..Default::default()
@@ -151,15 +165,29 @@ mod tests {
             2,
             "   0: core::panicking::panic_bounds_check
    1: ctx::half
-             at /folder/src/lib.rs:2:5
+             at /kernel/crates/cell/src/lib.rs:2:5
    2: ctx::run_user_code_3::{{closure}}
-             at /folder/src/lib.rs:7:1
+             at /kernel/crates/cell/src/lib.rs:7:1
    3: ctx::run_user_code_3
-             at /folder/src/lib.rs:4:1
+             at /kernel/crates/cell/src/lib.rs:4:1
 ",
         );
         assert_eq!(lines(&report, &earlier()), [(2, 3), (3, 3)]);
         assert_eq!(lines(&report, &[]), [(3, 3)]);
+    }
+
+    #[test]
+    fn a_crate_of_the_users_is_not_taken_for_cells() {
+        let mut report = report(
+            2,
+            "   0: foreign::half
+             at /registry/foreign-1.0.0/src/lib.rs:2:5
+   1: cell::run_user_code_3::{{closure}}
+             at /kernel/crates/cell/src/lib.rs:7:1
+",
+        );
+        report.file = "/registry/foreign-1.0.0/src/lib.rs".into();
+        assert_eq!(lines(&report, &earlier()), [(3, 3)]);
     }
 
     #[test]
@@ -171,7 +199,11 @@ mod tests {
     fn of_many_calls_the_innermost_and_the_cells_own_stay() {
         let code: String = (1..=9).map(|line| format!("line {line}\n")).collect();
         let calls: String = (1..=9)
-            .map(|line| format!("   {line}: ctx::f\n             at /folder/src/lib.rs:{line}:1\n"))
+            .map(|line| {
+                format!(
+                    "   {line}: ctx::f\n             at /kernel/crates/cell/src/lib.rs:{line}:1\n"
+                )
+            })
             .collect();
         let source = CellSource {
             code: &code,

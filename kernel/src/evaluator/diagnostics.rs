@@ -291,7 +291,8 @@ mod tests {
             message: "boom".into(),
             file: "src/lib.rs".into(),
             line: 2,
-            backtrace: "   0: ctx::run_user_code_2\n             at src/lib.rs:5:1\n".into(),
+            backtrace:
+                "   0: ctx::run_user_code_2\n             at /k/crates/cell/src/lib.rs:5:1\n".into(),
         };
         let source = CellSource {
             code: "f()",
@@ -334,7 +335,7 @@ mod tests {
             ename: "ParseIntError".into(),
             evalue: "no number".into(),
             causes: vec!["empty".into()],
-            file: "/folder/src/lib.rs".into(),
+            file: "src/lib.rs".into(),
             line: 2,
         };
         let source = CellSource {
