@@ -28,12 +28,13 @@ const BEHIND_THE_PRELUDE: [&str; 5] = ["torch", "torch_cpu", "torch_cuda", "c10"
 pub const LEVEL_BY_CELL: &str = "0 # by cell";
 /// The level of cells whose loops are worth it.
 const LEVEL_OF_LOOPS: &str = "opt-level=2";
-/// What is quicker for a crate as small as a cell, and yields the same: one unit of code, and a linker that
+/// What is quicker for a crate as small as a cell, and yields the same: one unit of code, and an lld that
 /// neither starts threads nor looks for what can be merged.
-const QUICK_CELL: [&str; 2] = [
-    "-Ccodegen-units=1",
-    "-Clink-arg=-Wl,--threads=1,-O0,--build-id=none",
-];
+const ONE_UNIT: &str = "-Ccodegen-units=1";
+const QUICK_LLD: &str = "-Clink-arg=-Wl,--threads=1,-O0,--build-id=none";
+/// rustc's own lld below its system root. A distribution's rustc, which links with the system's linker,
+/// comes without.
+const OWN_LLD: &str = "lib/rustlib/x86_64-unknown-linux-gnu/bin/gcc-ld/ld.lld";
 /// So many versions of the items' crate are kept: an undone change finds its crate again.
 const KEPT_VERSIONS: usize = 4;
 
@@ -162,10 +163,12 @@ impl Compiler<'_> {
         let mut command =
             self.rustc(&folder, text, &["--crate-name=cell", "--crate-type=cdylib"])?;
         let words = &self.recording.arguments;
+        command.arg(ONE_UNIT);
         // `:linker mold` lets mold act for all linkers below it, which then says so.
-        let is_rustcs_linker = std::env::var_os("MOLD_PATH").is_none();
+        let is_rustcs_linker =
+            std::env::var_os("MOLD_PATH").is_none() && self.settings.sysroot.join(OWN_LLD).exists();
         if is_rustcs_linker && !words.iter().any(|word| names_linker(word)) {
-            command.args(QUICK_CELL);
+            command.arg(QUICK_LLD);
         }
         command
             .arg("--extern")
@@ -221,6 +224,7 @@ fn names_linker(word: &str) -> bool {
     [
         "linker=",
         "linker-flavor=",
+        "linker-features=",
         "fuse-ld=",
         "link-self-contained=",
     ]
